@@ -76,10 +76,10 @@ def Lipt_OpaqueOp : Lipt_Op<"opaque", [Pure]> {
     no bound rule: whatever depends on it is unbounded, and the answer names it.
   }];
   let arguments = (ins StrAttr:$op_domain, StrAttr:$operator_type,
-                       Variadic<AnyType>:$inputs, DictionaryAttr:$attributes);
+                       Variadic<AnyType>:$inputs, DictionaryAttr:$operator_attributes);
   let results = (outs Variadic<AnyRankedTensor>:$outputs);
   let assemblyFormat = [{
-    $op_domain $operator_type `(` $inputs `)` $attributes attr-dict `:`
+    $op_domain $operator_type `(` $inputs `)` $operator_attributes attr-dict `:`
     functional-type($inputs, $outputs)
   }];
 }
