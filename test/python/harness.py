@@ -171,7 +171,7 @@ def session(model, optimized=False):
     import onnxruntime
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 3
+    options.log_severity_level = 4
     if not optimized:
         options.graph_optimization_level = \
             onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
