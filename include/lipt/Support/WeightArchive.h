@@ -19,9 +19,25 @@ namespace lipt {
 
 /// Element types of stored tensors, named as NumPy and ONNX name them.
 enum class ElementType : uint8_t {
-  Float32, Float64, Float16, BFloat16,
-  Float8E4M3FN, Float8E4M3FNUZ, Float8E5M2, Float8E5M2FNUZ,
-  Int4, UInt4, Int8, UInt8, Int16, UInt16, Int32, UInt32, Int64, UInt64, Bool
+  Float32,
+  Float64,
+  Float16,
+  BFloat16,
+  Float8E4M3FN,
+  Float8E4M3FNUZ,
+  Float8E5M2,
+  Float8E5M2FNUZ,
+  Int4,
+  UInt4,
+  Int8,
+  UInt8,
+  Int16,
+  UInt16,
+  Int32,
+  UInt32,
+  Int64,
+  UInt64,
+  Bool
 };
 
 /// "float32", "int64", ...
