@@ -120,10 +120,10 @@ def round_trip(path, model, options, tally):
               flush=True)
 
 
-def model_files(arguments):
+def model_files(arguments, exported):
     """The .onnx files of files and folders, or the default ones."""
     if not arguments:
-        arguments = [export_networks.DEFAULT_FOLDER]
+        arguments = [exported]
         models = harness.default_models()
         if models:
             arguments.append(models)
@@ -138,12 +138,15 @@ def model_files(arguments):
 def main():
     parser = harness.argument_parser(__doc__)
     parser.add_argument("models", nargs="*")
+    parser.add_argument("--exported", type=pathlib.Path,
+                        default=export_networks.DEFAULT_FOLDER,
+                        help="folder of the exported networks")
     parser.add_argument("--seeds", type=int, default=4)
     parser.add_argument("--dry-run", action="store_true")
     parser.add_argument("--no-round-trip", action="store_true")
     options = parser.parse_args()
     tally = harness.Tally()
-    files = model_files(options.models)
+    files = model_files(options.models, options.exported)
     tally.check("models", files, "no model found")
 
     def one(path):
