@@ -47,12 +47,14 @@ public:
   Element getElement() const { return element; }
   bool empty() const { return rowCount <= 0 || colCount <= 0; }
 
+  /// The data pointer in the type that getElement() names.
+  const float *f32() const { return static_cast<const float *>(data); }
+  const double *f64() const { return static_cast<const double *>(data); }
+
   /// Entry (i, j), exactly.
   double operator()(int64_t i, int64_t j) const {
     int64_t offset = i * rowStride + j * colStride;
-    return element == Element::F32
-               ? double(static_cast<const float *>(data)[offset])
-               : static_cast<const double *>(data)[offset];
+    return element == Element::F32 ? double(f32()[offset]) : f64()[offset];
   }
 
   MatrixView transposed() const {
