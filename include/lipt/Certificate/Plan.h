@@ -157,6 +157,7 @@ struct AddStep {
   std::vector<double> factors;
   std::vector<ConstantRef> constants;
   std::vector<double> constantFactors;
+  int64_t divisor = 1; ///< everything is divided by this (Mean)
 };
 /// B-mul: two varying tensors (constant null) or one and a constant.
 /// B-div: lhs / rhs, either may be the constant (`constantOnLeft`).
