@@ -73,43 +73,43 @@ def Lipt_AtanOp : Lipt_UnaryOp<"atan"> {
 def Lipt_LeakyReluOp : Lipt_UnaryOp<"leaky_relu"> {
   let summary = "x for x >= 0, alpha * x below";
   let description = "Bounds: (B-act).";
-  let arguments = (ins AnyRankedTensor:$input, F32Attr:$alpha);
+  let arguments = (ins Lipt_Tensor:$input, F32Attr:$alpha);
 }
 
 def Lipt_EluOp : Lipt_UnaryOp<"elu"> {
   let summary = "x for x > 0, alpha * (exp(x) - 1) below";
   let description = "Bounds: (B-act).";
-  let arguments = (ins AnyRankedTensor:$input, F32Attr:$alpha);
+  let arguments = (ins Lipt_Tensor:$input, F32Attr:$alpha);
 }
 
 def Lipt_SeluOp : Lipt_UnaryOp<"selu"> {
   let summary = "gamma * x for x > 0, gamma * alpha * (exp(x) - 1) below";
   let description = "Bounds: (B-act).";
-  let arguments = (ins AnyRankedTensor:$input, F32Attr:$alpha, F32Attr:$gamma);
+  let arguments = (ins Lipt_Tensor:$input, F32Attr:$alpha, F32Attr:$gamma);
 }
 
 def Lipt_CeluOp : Lipt_UnaryOp<"celu"> {
   let summary = "max(0, x) + min(0, alpha * (exp(x / alpha) - 1))";
   let description = "Bounds: (B-act).";
-  let arguments = (ins AnyRankedTensor:$input, F32Attr:$alpha);
+  let arguments = (ins Lipt_Tensor:$input, F32Attr:$alpha);
 }
 
 def Lipt_GeluOp : Lipt_UnaryOp<"gelu"> {
   let summary = "x times the normal distribution function, or its tanh form";
   let description = "Bounds: (B-act).";
-  let arguments = (ins AnyRankedTensor:$input, DefaultValuedAttr<Lipt_GeluFormAttr, "::lipt::GeluForm::Erf">:$form);
+  let arguments = (ins Lipt_Tensor:$input, DefaultValuedAttr<Lipt_GeluFormAttr, "::lipt::GeluForm::Erf">:$form);
 }
 
 def Lipt_SiluOp : Lipt_UnaryOp<"silu"> {
   let summary = "x * sigmoid(beta * x)";
   let description = "Bounds: (B-act).";
-  let arguments = (ins AnyRankedTensor:$input, DefaultValuedAttr<F32Attr, "1.0f">:$beta);
+  let arguments = (ins Lipt_Tensor:$input, DefaultValuedAttr<F32Attr, "1.0f">:$beta);
 }
 
 def Lipt_HardSigmoidOp : Lipt_UnaryOp<"hard_sigmoid"> {
   let summary = "max(0, min(1, alpha * x + beta))";
   let description = "Bounds: (B-act).";
-  let arguments = (ins AnyRankedTensor:$input, F32Attr:$alpha, F32Attr:$beta);
+  let arguments = (ins Lipt_Tensor:$input, F32Attr:$alpha, F32Attr:$beta);
 }
 
 def Lipt_SoftplusOp : Lipt_UnaryOp<"softplus"> {
@@ -120,19 +120,19 @@ def Lipt_SoftplusOp : Lipt_UnaryOp<"softplus"> {
 def Lipt_ClipOp : Lipt_UnaryOp<"clip"> {
   let summary = "min(max(x, min), max); an absent end does not clip";
   let description = "Bounds: (B-act).";
-  let arguments = (ins AnyRankedTensor:$input, OptionalAttr<F32Attr>:$min, OptionalAttr<F32Attr>:$max);
+  let arguments = (ins Lipt_Tensor:$input, OptionalAttr<F32Attr>:$min, OptionalAttr<F32Attr>:$max);
 }
 
 def Lipt_SoftCapOp : Lipt_UnaryOp<"soft_cap"> {
   let summary = "limit * tanh(x / limit)";
   let description = "Bounds: (B-act).";
-  let arguments = (ins AnyRankedTensor:$input, F32Attr:$limit);
+  let arguments = (ins Lipt_Tensor:$input, F32Attr:$limit);
 }
 
 def Lipt_ThresholdedReluOp : Lipt_UnaryOp<"thresholded_relu"> {
   let summary = "x for x > alpha, else 0";
   let description = "Bounds: (B-jump unless alpha is 0).";
-  let arguments = (ins AnyRankedTensor:$input, F32Attr:$alpha);
+  let arguments = (ins Lipt_Tensor:$input, F32Attr:$alpha);
 }
 
 def Lipt_ExpOp : Lipt_UnaryOp<"exp"> {
@@ -183,7 +183,7 @@ def Lipt_NotOp : Lipt_UnaryOp<"not"> {
 def Lipt_PReluOp : Lipt_LayerOp<"prelu"> {
   let summary = "x for x >= 0, slope * x below, slope broadcast";
   let description = "Bounds: (B-act).";
-  let arguments = (ins AnyRankedTensor:$input, AnyRankedTensor:$slope);
-  let results = (outs AnyRankedTensor:$result);
+  let arguments = (ins Lipt_Tensor:$input, Lipt_Tensor:$slope);
+  let results = (outs Lipt_Tensor:$result);
   let assemblyFormat = "$input `,` $slope attr-dict `:` type($input) `,` type($slope)";
 }

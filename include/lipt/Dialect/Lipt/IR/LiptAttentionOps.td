@@ -19,18 +19,17 @@ def Lipt_AttentionOp : Lipt_LayerOp<"attention"> {
     upper left, key j > query i).
     Bounds: (attn) A, A-R, A-G, A-X, B-op, A-inf, B of docs/Bounds.md.
   }];
-  let arguments = (ins AnyRankedTensor:$query, AnyRankedTensor:$key,
-      AnyRankedTensor:$value, Optional<AnyRankedTensor>:$mask, F64Attr:$scale,
+  let arguments = (ins Lipt_Tensor:$query, Lipt_Tensor:$key,
+      Lipt_Tensor:$value, Optional<Lipt_Tensor>:$mask, F64Attr:$scale,
       UnitAttr:$causal, OptionalAttr<DenseI64ArrayAttr>:$packed_heads,
       DefaultValuedAttr<F32Attr, "0.0f">:$softcap,
       DefaultValuedAttr<Lipt_MaskKindAttr, "::lipt::MaskKind::Additive">:$mask_kind,
       DefaultValuedAttr<F32Attr, "0.0f">:$mask_fill);
-  let results = (outs AnyRankedTensor:$result);
+  let results = (outs Lipt_Tensor:$result);
   let assemblyFormat = [{
     $query `,` $key `,` $value (`mask` $mask^ `:` type($mask))? attr-dict `:`
     type($query) `,` type($key) `,` type($value)
   }];
-  let hasVerifier = 1;
 }
 
 def Lipt_RotaryOp : Lipt_LayerOp<"rotary"> {
@@ -42,13 +41,12 @@ def Lipt_RotaryOp : Lipt_LayerOp<"rotary"> {
     second half of the rotated features, or even and odd ones if `interleaved`:
     (x1 cos - x2 sin, x2 cos + x1 sin). Bounds: (B-rope).
   }];
-  let arguments = (ins AnyRankedTensor:$input, AnyRankedTensor:$cos,
-      AnyRankedTensor:$sin, UnitAttr:$interleaved, UnitAttr:$full_table,
+  let arguments = (ins Lipt_Tensor:$input, Lipt_Tensor:$cos,
+      Lipt_Tensor:$sin, UnitAttr:$interleaved, UnitAttr:$full_table,
       DefaultValuedAttr<I64Attr, "0">:$rotary_dim,
       DefaultValuedAttr<I64Attr, "0">:$packed_heads);
-  let results = (outs AnyRankedTensor:$result);
+  let results = (outs Lipt_Tensor:$result);
   let assemblyFormat = [{
     $input `,` $cos `,` $sin attr-dict `:` type($input) `,` type($cos) `,` type($sin)
   }];
-  let hasVerifier = 1;
 }

@@ -48,6 +48,7 @@ def Lipt_AxisAttr : Lipt_Attr<"Axis", "axis"> {
   let parameters = (ins EnumParameter<Lipt_AxisRole>:$role,
                         OptionalParameter<"::mlir::StringAttr">:$size);
   let assemblyFormat = "`<` $role (`,` $size^)? `>`";
+  let genVerifyDecl = 1;
 }
 
 def Lipt_AxesAttr : Lipt_Attr<"Axes", "axes",

@@ -43,7 +43,7 @@ def Lipt_PowOp : Lipt_BinaryOp<"pow"> {
 def Lipt_ModOp : Lipt_BinaryOp<"mod"> {
   let summary = "Entrywise remainder with the divisor's sign; `fmod`: with the dividend's, broadcast";
   let description = "Bounds: (B-jump).";
-  let arguments = (ins AnyRankedTensor:$lhs, AnyRankedTensor:$rhs, UnitAttr:$fmod);
+  let arguments = (ins Lipt_Tensor:$lhs, Lipt_Tensor:$rhs, UnitAttr:$fmod);
 }
 
 def Lipt_AndOp : Lipt_BinaryOp<"and", [Commutative]> {
@@ -89,9 +89,9 @@ def Lipt_GreaterOrEqualOp : Lipt_CompareOp<"greater_or_equal"> {
 def Lipt_WhereOp : Lipt_LayerOp<"where"> {
   let summary = "Select entries by a condition, broadcast";
   let description = "Bounds: (B-where) for a condition that does not depend on the input.";
-  let arguments = (ins AnyRankedTensor:$condition, AnyRankedTensor:$on_true,
-                       AnyRankedTensor:$on_false);
-  let results = (outs AnyRankedTensor:$result);
+  let arguments = (ins Lipt_Tensor:$condition, Lipt_Tensor:$on_true,
+                       Lipt_Tensor:$on_false);
+  let results = (outs Lipt_Tensor:$result);
   let assemblyFormat = [{
     $condition `,` $on_true `,` $on_false attr-dict `:` type($condition) `,`
     type($on_true) `,` type($on_false)
@@ -100,8 +100,8 @@ def Lipt_WhereOp : Lipt_LayerOp<"where"> {
 
 class Lipt_VariadicOp<string mnemonic> : Lipt_LayerOp<mnemonic> {
   let description = "Bounds: (B-add).";
-  let arguments = (ins Variadic<AnyRankedTensor>:$inputs);
-  let results = (outs AnyRankedTensor:$result);
+  let arguments = (ins Variadic<Lipt_Tensor>:$inputs);
+  let results = (outs Lipt_Tensor:$result);
   let assemblyFormat = "$inputs attr-dict `:` type($inputs)";
 }
 def Lipt_SumOp : Lipt_VariadicOp<"sum"> { let summary = "Entrywise sum of all operands, broadcast"; }
@@ -112,7 +112,8 @@ def Lipt_CastOp : Lipt_ShapedOp<"cast"> {
   let description = [{
     Widening float conversions are the identity (B-shape); others jump (B-jump).
   }];
-  let arguments = (ins AnyRankedTensor:$input);
-  let results = (outs AnyRankedTensor:$result);
+  let arguments = (ins Lipt_Tensor:$input);
+  let results = (outs Lipt_Tensor:$result);
   let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
+  let hasFolder = 1;
 }

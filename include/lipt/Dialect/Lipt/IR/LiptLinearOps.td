@@ -12,11 +12,11 @@ def Lipt_LinearOp : Lipt_LayerOp<"linear"> {
     W = `weight` of shape [out, in], or its transpose if `transpose_weight`
     (stored [in, out], as ONNX MatMul has it). Bounds: (B-lin).
   }];
-  let arguments = (ins AnyRankedTensor:$input, 2DTensorOf<[AnyFloat]>:$weight,
-    Optional<AnyRankedTensor>:$bias, UnitAttr:$transpose_weight,
+  let arguments = (ins Lipt_Tensor:$input, Lipt_Tensor:$weight,
+    Optional<Lipt_Tensor>:$bias, UnitAttr:$transpose_weight,
     DefaultValuedAttr<F32Attr, "1.0f">:$alpha,
     DefaultValuedAttr<F32Attr, "1.0f">:$beta);
-  let results = (outs AnyRankedTensor:$result);
+  let results = (outs Lipt_Tensor:$result);
   let assemblyFormat = [{
     $input `,` $weight (`bias` $bias^ `:` type($bias))? attr-dict `:` type($input) `,` type($weight)
   }];
@@ -25,21 +25,20 @@ def Lipt_LinearOp : Lipt_LayerOp<"linear"> {
 def Lipt_MatmulOp : Lipt_LayerOp<"matmul"> {
   let summary = "Multiply two tensors as batches of matrices (numpy matmul)";
   let description = "Bounds: (B-lin-any) with one constant operand, (B-mm2) with two varying ones.";
-  let arguments = (ins AnyRankedTensor:$lhs, AnyRankedTensor:$rhs);
-  let results = (outs AnyRankedTensor:$result);
+  let arguments = (ins Lipt_Tensor:$lhs, Lipt_Tensor:$rhs);
+  let results = (outs Lipt_Tensor:$result);
   let assemblyFormat = "$lhs `,` $rhs attr-dict `:` type($lhs) `,` type($rhs)";
 }
 
 class Lipt_ConvolutionOp<string mnemonic> : Lipt_LayerOp<mnemonic> {
-  let results = (outs AnyRankedTensor:$result);
+  let results = (outs Lipt_Tensor:$result);
   let assemblyFormat = [{
     $input `,` $weight (`bias` $bias^ `:` type($bias))? attr-dict `:` type($input) `,` type($weight)
   }];
-  let hasVerifier = 1;
 }
 
-defvar ConvolutionArguments = (ins AnyRankedTensor:$input, AnyRankedTensor:$weight,
-    Optional<AnyRankedTensor>:$bias, DenseI64ArrayAttr:$strides,
+defvar ConvolutionArguments = (ins Lipt_Tensor:$input, Lipt_Tensor:$weight,
+    Optional<Lipt_Tensor>:$bias, DenseI64ArrayAttr:$strides,
     DenseI64ArrayAttr:$dilations, DenseI64ArrayAttr:$pads,
     DefaultValuedAttr<I64Attr, "1">:$groups);
 
@@ -63,8 +62,8 @@ def Lipt_EmbeddingOp : Lipt_LayerOp<"embedding"> {
     `result[i..., :] = table[indices[i...], :]`. The default question of a token
     model starts at the result of the first one. Bounds: (B-embed).
   }];
-  let arguments = (ins AnyRankedTensor:$table, TensorOf<[AnyInteger]>:$indices);
-  let results = (outs AnyRankedTensor:$result);
+  let arguments = (ins Lipt_Tensor:$table, Lipt_Tensor:$indices);
+  let results = (outs Lipt_Tensor:$result);
   let assemblyFormat = "$table `,` $indices attr-dict `:` type($table) `,` type($indices)";
 }
 
@@ -74,9 +73,9 @@ def Lipt_ResidualMixOp : Lipt_LayerOp<"residual_mix"> {
     The stored constants are used as they are: 1 - a and a need not sum to 1.
     Bounds: (B-add) with factors, bounds.md 2.5.
   }];
-  let arguments = (ins AnyRankedTensor:$stream, AnyRankedTensor:$branch,
+  let arguments = (ins Lipt_Tensor:$stream, Lipt_Tensor:$branch,
                        F32Attr:$stream_factor, F32Attr:$branch_factor);
-  let results = (outs AnyRankedTensor:$result);
+  let results = (outs Lipt_Tensor:$result);
   let assemblyFormat = [{
     $stream_factor `*` $stream `+` $branch_factor `*` $branch attr-dict `:`
     type($stream) `,` type($branch)
@@ -88,11 +87,10 @@ def Lipt_ResidualMixOp : Lipt_LayerOp<"residual_mix"> {
 //===----------------------------------------------------------------------===//
 
 class Lipt_PoolOp<string mnemonic> : Lipt_LayerOp<mnemonic> {
-  let results = (outs AnyRankedTensor:$result);
+  let results = (outs Lipt_Tensor:$result);
   let assemblyFormat = "$input attr-dict `:` type($input)";
-  let hasVerifier = 1;
 }
-defvar PoolArguments = (ins AnyRankedTensor:$input, DenseI64ArrayAttr:$kernel,
+defvar PoolArguments = (ins Lipt_Tensor:$input, DenseI64ArrayAttr:$kernel,
     DenseI64ArrayAttr:$strides, DenseI64ArrayAttr:$dilations,
     DenseI64ArrayAttr:$pads, DefaultValuedAttr<BoolAttr, "false">:$ceil_mode);
 
@@ -115,8 +113,8 @@ def Lipt_LpPoolOp : Lipt_PoolOp<"lp_pool"> {
 
 class Lipt_GlobalPoolOp<string mnemonic> : Lipt_LayerOp<mnemonic> {
   let description = "Spatial axes shrink to 1. Bounds: (B-gpool).";
-  let arguments = (ins AnyRankedTensor:$input);
-  let results = (outs AnyRankedTensor:$result);
+  let arguments = (ins Lipt_Tensor:$input);
+  let results = (outs Lipt_Tensor:$result);
   let assemblyFormat = "$input attr-dict `:` type($input)";
 }
 def Lipt_GlobalAveragePoolOp : Lipt_GlobalPoolOp<"global_average_pool"> {
@@ -127,5 +125,5 @@ def Lipt_GlobalMaxPoolOp : Lipt_GlobalPoolOp<"global_max_pool"> {
 }
 def Lipt_GlobalLpPoolOp : Lipt_GlobalPoolOp<"global_lp_pool"> {
   let summary = "Lp norm over all spatial axes";
-  let arguments = (ins AnyRankedTensor:$input, DefaultValuedAttr<I64Attr, "2">:$p);
+  let arguments = (ins Lipt_Tensor:$input, DefaultValuedAttr<I64Attr, "2">:$p);
 }

@@ -12,14 +12,45 @@ include "lipt/Dialect/Lipt/IR/LiptAttrs.td"
 include "mlir/Interfaces/InferTypeOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 
+/// A ranked tensor whose every axis has a size: static, or symbolic through
+/// the encoding.
+def Lipt_Tensor : Type<And<[IsRankedTensorTypePred,
+      CPred<"::lipt::hasKnownAxes($_self)">]>,
+    "ranked tensor with a static or symbolic size for every axis",
+    "::mlir::RankedTensorType">;
+
+/// Result types follow from operands and attributes. The wrapper checks these
+/// first: a parser infers types before any verifier has run.
+def Lipt_InferResultTypes : TraitList<[
+  DeclareOpInterfaceMethods<InferTypeOpInterface>,
+  NativeOpTrait<"InferTypeOpAdaptor", [], [{
+    static ::llvm::LogicalResult inferReturnTypes(
+        ::mlir::MLIRContext *context, std::optional<::mlir::Location> location,
+        Adaptor adaptor,
+        ::llvm::SmallVectorImpl<::mlir::Type> &inferredReturnTypes);
+  }], [{
+    ::llvm::LogicalResult $cppClass::inferReturnTypes(
+        ::mlir::MLIRContext *context, std::optional<::mlir::Location> location,
+        ::mlir::ValueRange operands, ::mlir::DictionaryAttr attributes,
+        ::mlir::OpaqueProperties properties, ::mlir::RegionRange regions,
+        ::llvm::SmallVectorImpl<::mlir::Type> &inferredReturnTypes) {
+      $cppClass::Adaptor adaptor(operands, attributes, properties, regions);
+      if (::mlir::failed(adaptor.verify(
+              location.value_or(::mlir::UnknownLoc::get(context)))) ||
+          ::mlir::failed(::lipt::verifyOperandAxes(location, operands)))
+        return ::mlir::failure();
+      return $cppClass::inferReturnTypes(context, location, adaptor,
+                                         inferredReturnTypes);
+    }
+  }]>]>;
+
 class Lipt_Op<string mnemonic, list<Trait> traits = []>
     : Op<Lipt_Dialect, mnemonic, traits>;
 
 /// A pure tensor operation whose result types follow from its operands and
 /// attributes (lib/Dialect/Lipt/IR/Inference, one file a family).
 class Lipt_LayerOp<string mnemonic, list<Trait> traits = []>
-    : Lipt_Op<mnemonic, traits # [Pure,
-        DeclareOpInterfaceMethods<InferTypeOpInterface>]>;
+    : Lipt_Op<mnemonic, traits # [Pure, Lipt_InferResultTypes]>;
 
 /// The same for an operation whose result type is stated (its target shape).
 class Lipt_ShapedOp<string mnemonic, list<Trait> traits = []>
@@ -30,16 +61,16 @@ class Lipt_ShapedOp<string mnemonic, list<Trait> traits = []>
 /// An entrywise function of one tensor: the result has the operand's type.
 class Lipt_UnaryOp<string mnemonic, list<Trait> traits = []>
     : Lipt_Op<mnemonic, traits # [Pure, SameOperandsAndResultType]> {
-  let arguments = (ins AnyRankedTensor:$input);
-  let results = (outs AnyRankedTensor:$result);
+  let arguments = (ins Lipt_Tensor:$input);
+  let results = (outs Lipt_Tensor:$result);
   let assemblyFormat = "$input attr-dict `:` type($input)";
 }
 
 /// An entrywise function of two tensors with numpy broadcasting.
 class Lipt_BinaryOp<string mnemonic, list<Trait> traits = []>
     : Lipt_LayerOp<mnemonic, traits> {
-  let arguments = (ins AnyRankedTensor:$lhs, AnyRankedTensor:$rhs);
-  let results = (outs AnyRankedTensor:$result);
+  let arguments = (ins Lipt_Tensor:$lhs, Lipt_Tensor:$rhs);
+  let results = (outs Lipt_Tensor:$result);
   let assemblyFormat = [{
     $lhs `,` $rhs attr-dict `:` type($lhs) `,` type($rhs)
   }];

@@ -17,9 +17,11 @@ def Lipt_WeightsOp : Lipt_Op<"weights", [Symbol]> {
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, StrAttr:$file, StrAttr:$sha256);
   let assemblyFormat = "$sym_name `file` $file `sha256` $sha256 attr-dict";
+  let hasVerifier = 1;
 }
 
-def Lipt_ParamOp : Lipt_Op<"param", [Symbol]> {
+def Lipt_ParamOp : Lipt_Op<"param", [Symbol,
+    DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "Declare one named tensor of the weights";
   let description = [{
     `source` is `scope::key`: the scope is a `lipt.weights` symbol, the key an
@@ -36,7 +38,7 @@ def Lipt_ReadParamOp : Lipt_Op<"read_param", [Pure,
     DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "Make a parameter a value";
   let arguments = (ins FlatSymbolRefAttr:$param);
-  let results = (outs AnyRankedTensor:$result);
+  let results = (outs Lipt_Tensor:$result);
   let assemblyFormat = "$param attr-dict `:` type($result)";
 }
 
@@ -44,7 +46,7 @@ def Lipt_ConstantOp : Lipt_Op<"constant", [Pure, ConstantLike,
     AllTypesMatch<["value", "result"]>]> {
   let summary = "A constant tensor of at most 1 kB";
   let arguments = (ins ElementsAttr:$value);
-  let results = (outs AnyRankedTensor:$result);
+  let results = (outs Lipt_Tensor:$result);
   let assemblyFormat = "$value attr-dict";
   let hasFolder = 1;
   let hasVerifier = 1;
@@ -57,7 +59,7 @@ def Lipt_SplatOp : Lipt_ShapedOp<"splat"> {
     Example: `lipt.splat 1.0 : f32 -> tensor<?x4xf32, …>`
   }];
   let arguments = (ins TypedAttrInterface:$value);
-  let results = (outs AnyRankedTensor:$result);
+  let results = (outs Lipt_Tensor:$result);
   let assemblyFormat = "$value `->` type($result) attr-dict";
 }
 
@@ -65,7 +67,7 @@ def Lipt_IotaOp : Lipt_ShapedOp<"iota"> {
   let summary = "Count along the only axis: start + step * i";
   let arguments = (ins DefaultValuedAttr<I64Attr, "0">:$start,
                        DefaultValuedAttr<I64Attr, "1">:$step);
-  let results = (outs 1DTensorOf<[AnyType]>:$result);
+  let results = (outs Lipt_Tensor:$result);
   let assemblyFormat = "attr-dict `:` type($result)";
 }
 
@@ -77,7 +79,7 @@ def Lipt_OpaqueOp : Lipt_Op<"opaque", [Pure]> {
   }];
   let arguments = (ins StrAttr:$op_domain, StrAttr:$operator_type,
                        Variadic<AnyType>:$inputs, DictionaryAttr:$operator_attributes);
-  let results = (outs Variadic<AnyRankedTensor>:$outputs);
+  let results = (outs Variadic<Lipt_Tensor>:$outputs);
   let assemblyFormat = [{
     $op_domain $operator_type `(` $inputs `)` $operator_attributes attr-dict `:`
     functional-type($inputs, $outputs)
