@@ -8,6 +8,7 @@ the reference, not below an attained ratio, and equal within 1e-6 for the three
 exports of one network. Prints a table.
 """
 
+import json
 import pathlib
 import sys
 import tempfile
@@ -63,6 +64,20 @@ def exported_cases(folder):
     return cases
 
 
+# Labels of attention steps that see the projections: raised attention.
+ATTENTION_RULES = ("A", "A-R", "A-G", "A-X")
+
+
+def attention_steps(file):
+    """How many different attention cores the certificate bounds as such."""
+    try:
+        steps = json.loads(file.read_text())["steps"]
+    except (ValueError, KeyError):
+        return 0
+    return len({step.get("roles", {}).get("attention") for step in steps
+                if step.get("rule") in ATTENTION_RULES})
+
+
 def run_case(case, bin_dir, folder, tally):
     """Certify, check, compare; one line of the table."""
     name = case.path.name
@@ -83,7 +98,7 @@ def run_case(case, bin_dir, folder, tally):
                 f"exit {verified.code}: {verified.diagnostic}")
     ratio = "-"
     if case.reference is not None:
-        ratio = f"{answer.value / case.reference:.9f}"
+        ratio = f"{answer.value / case.reference:.9g}"
         tally.check(f"{name} bound",
                     answer.value <= case.reference * (1 + case.tolerance),
                     f"{answer.decimal} is {ratio} of {case.reference:.10g}")
@@ -93,6 +108,10 @@ def run_case(case, bin_dir, folder, tally):
     if case.network:
         tally.check(f"{name} norms", answer.norms == case.network.norms,
                     f"{answer.norms}, not {case.network.norms}")
+        wanted = len(getattr(case.network.module, "attentions", ()))
+        raised = attention_steps(file)
+        tally.check(f"{name} attention raised", raised == wanted,
+                    f"{raised} of {wanted} attention steps")
     attained = answer.attained
     tally.check(f"{name} sandwich",
                 attained is not None and attained <= answer.value,

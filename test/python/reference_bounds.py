@@ -670,8 +670,7 @@ PUBLISHED = {"acasxu_1_1": 2.878694116e7, "mnist_256x2": 839.2578716,
 
 
 def main():
-    parser = harness.argument_parser(__doc__)
-    options = parser.parse_args()
+    harness.argument_parser(__doc__).parse_args()
     tally = harness.Tally()
     models = harness.default_models()
     if models is None:
@@ -695,7 +694,6 @@ def main():
                 % vision_transformer_bounds(network.module)[1]
         print(f"{network.name:28} {value:.10g}{note}")
         tally.check(network.name, math.isfinite(value))
-    del options
     return tally.finish()
 
 
