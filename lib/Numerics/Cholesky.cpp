@@ -64,11 +64,11 @@ bool factorCholesky(SymmetricBuffer &matrix, unsigned threads) {
   return true;
 }
 
-UpperBound eigenvalueBoundFromTau(const SymmetricBuffer &gram, double tau,
-                                  SymmetricBuffer &work, unsigned threads) {
+/// work = tau*I - G, the diagonal rounded down, and its trace; NaN when a
+/// diagonal entry is not positive.
+static double shiftedTrace(const SymmetricBuffer &gram, double tau,
+                           SymmetricBuffer &work) {
   int64_t n = gram.order();
-  if (!(tau > 0) || !(tau <= 0x1p100))
-    return UpperBound::unbounded();
   double trace = 0;
   for (int64_t i = 0; i < n; ++i) {
     const double *source = gram.row(i);
@@ -77,13 +77,30 @@ UpperBound eigenvalueBoundFromTau(const SymmetricBuffer &gram, double tau,
       row[j] = -source[j];
     row[i] = dn(tau - source[i]);
     if (!(row[i] > 0))
-      return UpperBound::unbounded();
+      return NAN;
     trace += row[i];
   }
-  if (!std::isfinite(trace) || !factorCholesky(work, threads))
-    return UpperBound::unbounded();
+  return trace;
+}
 
-  // e_C = gamma/(1-gamma) * trace with gamma = k/(1-k), k = (n+1)u.
+UpperBound eigenvalueBoundFromTau(std::span<const SymmetricBuffer> blocks,
+                                  double tau, unsigned threads) {
+  if (!(tau > 0) || !(tau <= 0x1p100))
+    return UpperBound::unbounded();
+  int64_t n = 0;
+  double trace = 0;
+  SymmetricBuffer work;
+  for (const SymmetricBuffer &gram : blocks) {
+    if (work.order() != gram.order())
+      work = SymmetricBuffer(gram.order());
+    double part = shiftedTrace(gram, tau, work);
+    if (!std::isfinite(part) || !factorCholesky(work, threads))
+      return UpperBound::unbounded();
+    n += gram.order();
+    trace += part;
+  }
+  // e_C = gamma/(1-gamma) * trace with gamma = k/(1-k), k = (n+1)u. The trace
+  // was summed in an order of its own, like any other.
   double t = up(trace * (1 + 2 * double(n) * unitRoundoff));
   double k = double(n + 1) * unitRoundoff;
   double gamma = up(k / (1 - k));

@@ -11,6 +11,8 @@
 #include "GramKernel.h"
 #include "lipt/Support/UpperBound.h"
 
+#include <span>
+
 namespace lipt {
 
 /// Replaces the upper triangle by R with R^T R = matrix, in place: substitution
@@ -18,12 +20,13 @@ namespace lipt {
 /// positive or an entry of R not finite; then nothing is known.
 bool factorCholesky(SymmetricBuffer &matrix, unsigned threads);
 
-/// What a completed factorisation of tau*I - G proves for a computed Gram
-/// matrix G: an upper bound of its largest eigenvalue, tau + e_C + e_U
-/// (bounds.md 3.2(d), steps 2 and 3). Unbounded when the factorisation does not
-/// complete. `gram` is kept, `work` of the same order is overwritten.
-UpperBound eigenvalueBoundFromTau(const SymmetricBuffer &gram, double tau,
-                                  SymmetricBuffer &work, unsigned threads);
+/// What completed factorisations of tau*I - G prove for a computed Gram matrix
+/// G, block-diagonal with the given blocks: an upper bound of its largest
+/// eigenvalue, tau + e_C + e_U (bounds.md 3.2(d), steps 2 and 3, order and
+/// trace of the whole matrix). Unbounded when a factorisation does not
+/// complete.
+UpperBound eigenvalueBoundFromTau(std::span<const SymmetricBuffer> blocks,
+                                  double tau, unsigned threads);
 
 } // namespace lipt
 

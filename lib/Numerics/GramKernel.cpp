@@ -121,6 +121,30 @@ LIPT_INLINE void updateStripe(int64_t depth, const double *packed,
                     stride, subtract);
 }
 
+/// C (rows x cols, dense) += A^T B for packed panels of both sides; tiles that
+/// reach over an edge go through a tile on the stack.
+template <int P>
+LIPT_INLINE void updateRectangle(int64_t depth, const double *a,
+                                 const double *b, int64_t rows, int64_t cols,
+                                 double *c, int64_t stride) {
+  constexpr int64_t width = tileVectors * P;
+  for (int64_t col = 0; col < cols; col += width)
+    for (int64_t row = 0; row < rows; row += P) {
+      double *target = c + row * stride + col;
+      if (row + P <= rows && col + width <= cols) {
+        updateTile<P>(depth, a + row * depth, b + col * depth, target, stride,
+                      false);
+        continue;
+      }
+      double tile[P * width] = {};
+      updateTile<P>(depth, a + row * depth, b + col * depth, tile, width,
+                    false);
+      for (int64_t i = 0; i < std::min<int64_t>(P, rows - row); ++i)
+        for (int64_t j = 0; j < std::min(width, cols - col); ++j)
+          target[i * stride + j] += tile[i * width + j];
+    }
+}
+
 /// Substitution for the 3P columns from `col` on.
 template <int P>
 LIPT_INLINE void solveColumns(double *matrix, int64_t stride, int64_t begin,
@@ -177,6 +201,8 @@ struct KernelTable {
   int64_t panel;
   void (*stripe)(int64_t, const double *, int64_t, int64_t, int64_t, double *,
                  int64_t, bool);
+  void (*rectangle)(int64_t, const double *, const double *, int64_t, int64_t,
+                    double *, int64_t);
   void (*solve)(double *, int64_t, int64_t, int64_t, int64_t);
   double (*multiply)(const double *, const double *, double *, double, int64_t,
                      int64_t);
@@ -191,6 +217,11 @@ struct KernelTable {
     updateStripe<P>(depth, packed, rowBegin, colBegin, colEnd, c, stride,      \
                     subtract);                                                 \
   }                                                                            \
+  TARGET static void rectangle##NAME(                                          \
+      int64_t depth, const double *a, const double *b, int64_t rows,           \
+      int64_t cols, double *c, int64_t stride) {                               \
+    updateRectangle<P>(depth, a, b, rows, cols, c, stride);                    \
+  }                                                                            \
   TARGET static void solve##NAME(double *matrix, int64_t stride,               \
                                  int64_t begin, int64_t end, int64_t col) {    \
     solveColumns<P>(matrix, stride, begin, end, col);                          \
@@ -200,8 +231,8 @@ struct KernelTable {
                                       int64_t end) {                           \
     return multiplyRow<P>(row, x, y, factor, begin, end);                      \
   }                                                                            \
-  static constexpr KernelTable table##NAME = {P, stripe##NAME, solve##NAME,    \
-                                              multiply##NAME};
+  static constexpr KernelTable table##NAME = {                                 \
+      P, stripe##NAME, rectangle##NAME, solve##NAME, multiply##NAME};
 
 LIPT_KERNELS(Portable, 2, )
 #ifdef __x86_64__
@@ -309,6 +340,17 @@ void packSlab(const T *data, int64_t rowStride, int64_t colStride,
         dest[k * panel + lane] = 0;
   }
 }
+
+void packView(const MatrixView &view, const PowerOfTwoScale &scale, int64_t row,
+              int64_t depth, int64_t cols, int64_t padded, int64_t panel,
+              double *dest) {
+  if (view.getElement() == MatrixView::Element::F32)
+    packSlab(view.f32(), view.getRowStride(), view.getColStride(), scale, row,
+             depth, cols, padded, panel, dest);
+  else
+    packSlab(view.f64(), view.getRowStride(), view.getColStride(), scale, row,
+             depth, cols, padded, panel, dest);
+}
 } // namespace
 
 void addGram(SymmetricBuffer &result, const MatrixView &view, int64_t exponent,
@@ -329,14 +371,37 @@ void addGram(SymmetricBuffer &result, const MatrixView &view, int64_t exponent,
     double *packed = buffer.reserve(colEnd * slabRows);
     for (int64_t row = 0; row < view.rows(); row += slabRows) {
       int64_t depth = std::min(slabRows, view.rows() - row);
-      if (view.getElement() == MatrixView::Element::F32)
-        packSlab(view.f32(), view.getRowStride(), view.getColStride(), scale,
-                 row, depth, order, colEnd, kernel.panel, packed);
-      else
-        packSlab(view.f64(), view.getRowStride(), view.getColStride(), scale,
-                 row, depth, order, colEnd, kernel.panel, packed);
+      packView(view, scale, row, depth, order, colEnd, kernel.panel, packed);
       kernel.stripe(depth, packed, 0, colBegin, colEnd, result.row(0),
                     result.stride(), false);
+    }
+  });
+}
+
+void multiplyMatrices(Matrix &result, const MatrixView &left,
+                      const MatrixView &right, unsigned threads) {
+  const KernelTable &kernel = kernels();
+  MatrixView leftColumns = left.transposed();
+  int64_t rows = left.rows(), cols = right.cols();
+  std::fill(result.data(), result.data() + rows * cols, 0.0);
+  int64_t paddedRows = roundUp(rows, tileMultiple);
+  int64_t stripes = (cols + stripeCols - 1) / stripeCols;
+  parallelFor(threads, stripes, [&](int64_t stripe) {
+    int64_t begin = stripe * stripeCols;
+    int64_t width = std::min(stripeCols, cols - begin);
+    int64_t paddedWidth = roundUp(width, tileMultiple);
+    MatrixView rightStripe = right.slice(0, begin, right.rows(), width);
+    PackBuffer leftBuffer, rightBuffer;
+    double *packedLeft = leftBuffer.reserve(paddedRows * slabRows);
+    double *packedRight = rightBuffer.reserve(paddedWidth * slabRows);
+    for (int64_t k = 0; k < left.cols(); k += slabRows) {
+      int64_t depth = std::min(slabRows, left.cols() - k);
+      packView(leftColumns, PowerOfTwoScale(), k, depth, rows, paddedRows,
+               kernel.panel, packedLeft);
+      packView(rightStripe, PowerOfTwoScale(), k, depth, width, paddedWidth,
+               kernel.panel, packedRight);
+      kernel.rectangle(depth, packedLeft, packedRight, rows, width,
+                       result.data() + begin, cols);
     }
   });
 }

@@ -66,6 +66,11 @@ inline constexpr int64_t tileMultiple = 24;
 void addGram(SymmetricBuffer &result, const MatrixView &view, int64_t exponent,
              unsigned threads);
 
+/// result = left * right; inner dimensions agree. The result does not depend on
+/// `threads`. Each entry is a sum of products in some order.
+void multiplyMatrices(Matrix &result, const MatrixView &left,
+                      const MatrixView &right, unsigned threads);
+
 /// Upper triangle of `matrix` from row and column `end` on -= R^T R for the
 /// rows [begin, end) of `matrix` itself; begin and end multiples of
 /// tileMultiple.

@@ -13,6 +13,7 @@
 #include "lipt/Support/UpperBound.h"
 
 #include <optional>
+#include <span>
 
 namespace lipt {
 
@@ -23,8 +24,10 @@ struct TauProof {
   UpperBound eigenvalue;
 };
 
-/// Chooses tau by Lanczos and proves it. No result when nothing completes.
-std::optional<TauProof> proveEigenvalue(const SymmetricBuffer &gram,
+/// Chooses one tau by Lanczos and proves it for the block-diagonal matrix of
+/// the given Gram blocks, the error terms being those of the whole matrix. No
+/// result when nothing completes.
+std::optional<TauProof> proveEigenvalue(std::span<const SymmetricBuffer> blocks,
                                         unsigned threads);
 
 /// e_G: bound of norm(computed - exact Gram matrix) where an entry sums at most

@@ -35,33 +35,46 @@ namespace lipt {
 // From a Gram matrix to tau
 //===----------------------------------------------------------------------===//
 
-std::optional<TauProof> proveEigenvalue(const SymmetricBuffer &gram,
-                                        unsigned threads) {
+/// The largest estimate of all blocks and their diagonal entries; the residual
+/// is that of the block it came from.
+static EigenvalueEstimate
+estimateBlocks(std::span<const SymmetricBuffer> blocks, uint64_t seed) {
   constexpr int64_t maxSteps = 300;
-  constexpr uint64_t firstSeed = 1;
-  SymmetricBuffer work(gram.order());
-  EigenvalueEstimate estimate =
-      estimateLargestEigenvalue(gram, firstSeed, maxSteps);
+  EigenvalueEstimate best;
+  for (const SymmetricBuffer &gram : blocks) {
+    EigenvalueEstimate estimate =
+        estimateLargestEigenvalue(gram, seed, maxSteps);
+    for (int64_t i = 0; i < gram.order(); ++i)
+      estimate.value = std::max(estimate.value, gram.row(i)[i]);
+    if (estimate.value > best.value)
+      best = estimate;
+  }
+  return best;
+}
+
+std::optional<TauProof> proveEigenvalue(std::span<const SymmetricBuffer> blocks,
+                                        unsigned threads) {
+  constexpr double leastGap = 2e-10;
+  EigenvalueEstimate estimate = estimateBlocks(blocks, 1);
   double theta = estimate.value;
-  for (int64_t i = 0; i < gram.order(); ++i)
-    theta = std::max(theta, gram.row(i)[i]);
-  double delta = std::max(2e-10, estimate.residual / theta);
+  if (!(theta > 0))
+    theta = 0x1p-1000;
+  double delta = std::max(leastGap, estimate.residual / theta);
   // A start without a component along the top eigenvector leaves theta too low:
   // the factorisation then fails and another start is tried before tau grows.
-  // From 1 on tau exceeds the trace bound n*theta soon, so the loop ends.
-  for (uint64_t attempt = 0; std::isfinite(delta); ++attempt) {
+  // tau soon exceeds the trace bound n*theta, so the loop ends.
+  for (int attempt = 0; std::isfinite(delta); ++attempt) {
     double tau = theta * (1 + delta);
-    UpperBound bound = eigenvalueBoundFromTau(gram, tau, work, threads);
+    UpperBound bound = eigenvalueBoundFromTau(blocks, tau, threads);
     if (!bound.isUnbounded())
       return TauProof{tau, bound};
     if (!(tau <= 0x1p100))
       return std::nullopt;
     if (attempt == 0) {
-      EigenvalueEstimate second =
-          estimateLargestEigenvalue(gram, firstSeed + 1, maxSteps);
+      EigenvalueEstimate second = estimateBlocks(blocks, 2);
       if (second.value > theta * (1 + delta)) {
         theta = second.value;
-        delta = std::max(2e-10, second.residual / theta);
+        delta = std::max(leastGap, second.residual / theta);
         continue;
       }
     }
@@ -162,7 +175,7 @@ certify(const MatrixView &matrix, const SpectralOptions &options,
   }
   SymmetricBuffer gram(scaled->view.cols());
   addGram(gram, scaled->view, scaled->exponent, threads);
-  std::optional<TauProof> proof = proveEigenvalue(gram, threads);
+  std::optional<TauProof> proof = proveEigenvalue({&gram, 1}, threads);
   if (!proof) {
     setError(error, "no Cholesky factorisation of the " + shapeText(matrix) +
                         " matrix completed");
@@ -202,9 +215,9 @@ UpperBound spectralNormFromTau(const MatrixView &matrix, double tau,
       return UpperBound::unbounded();
     if (scaled->zero)
       return UpperBound::zero();
-    SymmetricBuffer gram(scaled->view.cols()), work(scaled->view.cols());
+    SymmetricBuffer gram(scaled->view.cols());
     addGram(gram, scaled->view, scaled->exponent, threads);
-    UpperBound eigenvalue = eigenvalueBoundFromTau(gram, tau, work, threads);
+    UpperBound eigenvalue = eigenvalueBoundFromTau({&gram, 1}, tau, threads);
     return finishNorm(*scaled, eigenvalue, threads);
   });
 }

@@ -67,8 +67,7 @@ ConvolutionGeometry adjointGeometry(const ConvolutionGeometry &transposed);
 
 struct ConvolutionOptions {
   SpectralOptions spectral;
-  /// The explicit matrix is used where its smaller side (per group) is at most
-  /// this.
+  /// The explicit matrix is used where its smaller side is at most this.
   int64_t maxExplicitOrder = 4096;
   /// The true kernel entry is within this relative distance of the given one
   /// (a folded batch norm); 0 for stored kernels.
@@ -78,33 +77,48 @@ struct ConvolutionOptions {
 /// How the winning bound was obtained, which is what a certificate repeats.
 enum class ConvolutionMethod {
   Zero,       ///< the kernel is zero
-  OutByRest,  ///< first axis-set empty: sqrt(prod m) * norm(K as out x rest)
-  Unfolding,  ///< axes in `outputAxes` contribute sqrt(k), the others sqrt(m)
+  Unfolding,  ///< factor * norm of one of the four unfoldings
   RootK1KInf, ///< sqrt(K_1 * K_inf)
   Explicit,   ///< Cholesky certificate of the explicit matrix
 };
 
 struct ConvolutionCertificate {
   ConvolutionMethod method = ConvolutionMethod::RootK1KInf;
-  /// Unfolding: bit a set when the taps of axis a stand on the output side.
-  uint64_t outputAxes = 0;
-  /// Unfolding and Explicit: one tau and scale exponent per group.
-  std::vector<SpectralCertificate> groups;
-  /// Upper bound of the l2 -> l2 norm.
+  /// Unfolding: which of the four (see unfoldingMatrix).
+  int unfolding = 0;
+  /// Unfolding: one certificate per group. Explicit: a single one, of the whole
+  /// matrix. Their norms are of the given kernel entries.
+  std::vector<SpectralCertificate> witnesses;
+  /// Upper bound of the l2 -> l2 norm, relativeEntryError included.
   UpperBound norm;
 };
 
-/// The best of all B-conv bounds that the sizes allow. Unbounded norm when the
-/// geometry or the kernel is not acceptable.
+/// The certificate of the explicit matrix where the sizes allow it, else the
+/// best of sqrt(K_1 K_inf) and the unfoldings. Unbounded norm when the geometry
+/// or the kernel is not acceptable.
 ConvolutionCertificate
 certifyConvolution(const MatrixView &kernel,
                    const ConvolutionGeometry &geometry,
                    const ConvolutionOptions &options = {});
 
+/// Unfolding `which` of one group's kernel, k1 the taps of the first axis:
+///   0: out x (in * taps)          1: in x (out * taps)
+///   2: (out * k1) x (in * rest)   3: (out * rest) x (in * k1)
+/// The matrix is out of 0..3 as rows x columns above, except that 1 is given
+/// transposed, (out * taps) x in.
+Matrix unfoldingMatrix(const MatrixView &kernel,
+                       const ConvolutionGeometry &geometry, int which,
+                       int64_t group);
+
+/// norm of the convolution <= factor * norm of the unfolding, maximum over
+/// groups: an axis gives sqrt(m) with its taps beside "in", sqrt(k) beside
+/// "out".
+UpperBound unfoldingFactor(const ConvolutionGeometry &geometry, int which);
+
 /// The single bounds, for tests, certificates and comparison.
 UpperBound convolutionUnfoldingBound(const MatrixView &kernel,
                                      const ConvolutionGeometry &geometry,
-                                     uint64_t outputAxes,
+                                     int which,
                                      const ConvolutionOptions &options = {});
 UpperBound convolutionRootK1KInf(const MatrixView &kernel,
                                  const ConvolutionGeometry &geometry);
