@@ -204,10 +204,18 @@ def main():
             shutil.rmtree(folder)
 
 
+def make_in_child(options, folder):
+    """Make the model in a process of its own: a child's peak memory starts
+    at what its parent holds."""
+    from multiprocessing import get_context
+    with get_context("fork").Pool(1) as pool:
+        return pool.apply(make_model, (
+            folder, options.layers, options.width, options.heads,
+            options.vocabulary, options.tokens, options.tied, options.seed))
+
+
 def bench(options, folder):
-    path, parameters = make_model(
-        folder, options.layers, options.width, options.heads,
-        options.vocabulary, options.tokens, options.tied, options.seed)
+    path, parameters = make_in_child(options, folder)
     size = path.stat().st_size + (folder / "model.data").stat().st_size
     allowance = 1.5 * size + 300e6
     print(f"model: {parameters / 1e6:.1f}M parameters, {size / 1e6:.0f} MB; "
