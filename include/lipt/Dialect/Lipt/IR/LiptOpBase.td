@@ -34,12 +34,11 @@ def Lipt_InferResultTypes : TraitList<[
         ::mlir::ValueRange operands, ::mlir::DictionaryAttr attributes,
         ::mlir::OpaqueProperties properties, ::mlir::RegionRange regions,
         ::llvm::SmallVectorImpl<::mlir::Type> &inferredReturnTypes) {
-      $cppClass::Adaptor adaptor(operands, attributes, properties, regions);
-      if (::mlir::failed(adaptor.verify(
-              location.value_or(::mlir::UnknownLoc::get(context)))) ||
-          ::mlir::failed(::lipt::verifyOperandAxes(location, operands)))
+      auto adaptor = ::lipt::detail::makeCheckedAdaptor<$cppClass>(
+          context, location, operands, attributes, properties, regions);
+      if (::mlir::failed(adaptor))
         return ::mlir::failure();
-      return $cppClass::inferReturnTypes(context, location, adaptor,
+      return $cppClass::inferReturnTypes(context, location, *adaptor,
                                          inferredReturnTypes);
     }
   }]>]>;
