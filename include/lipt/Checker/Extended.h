@@ -38,7 +38,7 @@ public:
   /// 2^exponent.
   static Extended powerOfTwo(int64_t exponent);
   /// The canonical pair of a certificate: (+0, 0), or m in [1, 2) and an
-  /// exponent of at most 2^62 in absolute value. Anything else is refused.
+  /// exponent of at most 2^61 in absolute value. Anything else is refused.
   static std::optional<Extended> fromPair(double mantissa, int64_t exponent);
 
   bool isZero() const { return kind == Kind::Zero; }
