@@ -9,6 +9,7 @@
 #define LIPT_INITALL_H
 
 #include "lipt/Dialect/Lipt/IR/LiptDialect.h"
+#include "lipt/Import/Onnx/Translation.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/DialectRegistry.h"
 #include "mlir/Transforms/Passes.h"
@@ -29,6 +30,9 @@ inline void registerAllPasses() {
   mlir::registerRemoveDeadValuesPass();
   mlir::registerStripDebugInfoPass();
 }
+
+/// Every translation that the command lines offer.
+inline void registerAllTranslations() { registerImportOnnxTranslation(); }
 
 } // namespace lipt
 

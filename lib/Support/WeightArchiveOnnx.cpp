@@ -67,6 +67,16 @@ namespace {
 constexpr int deepestCall = 32;
 constexpr size_t mostNodes = 1'000'000;
 
+/// A copy of typed entries in their element type.
+template <typename To, typename From>
+void narrow(const From &values, std::vector<std::byte> &bytes) {
+  bytes.resize(values.size() * sizeof(To));
+  for (int i = 0; i < static_cast<int>(values.size()); ++i) {
+    To value = static_cast<To>(values[i]);
+    std::memcpy(bytes.data() + i * sizeof(To), &value, sizeof(To));
+  }
+}
+
 class OnnxArchive : public detail::ListedArchive {
 public:
   explicit OnnxArchive(std::shared_ptr<const OnnxModelFile> file)
@@ -86,8 +96,7 @@ private:
                         const std::string &name);
   std::string findBytes(const onnx::TensorProto &proto, size_t expected,
                         StoredTensor &tensor);
-  std::string findTypedBytes(const onnx::TensorProto &proto,
-                             StoredTensor &tensor);
+  void findTypedBytes(const onnx::TensorProto &proto, StoredTensor &tensor);
   std::string findExternalBytes(const onnx::TensorProto &proto, size_t expected,
                                 StoredTensor &tensor);
 
@@ -109,17 +118,13 @@ private:
 template <typename To, typename From>
 void OnnxArchive::convert(const From &values, StoredTensor &tensor) {
   std::vector<std::byte> &bytes = converted.emplace_back();
-  bytes.resize(values.size() * sizeof(To));
-  for (int i = 0; i < static_cast<int>(values.size()); ++i) {
-    To value = static_cast<To>(values[i]);
-    std::memcpy(bytes.data() + i * sizeof(To), &value, sizeof(To));
-  }
+  narrow<To>(values, bytes);
   tensor.data = bytes.data();
   tensor.byteCount = bytes.size();
 }
 
-std::string OnnxArchive::findTypedBytes(const onnx::TensorProto &proto,
-                                        StoredTensor &tensor) {
+void OnnxArchive::findTypedBytes(const onnx::TensorProto &proto,
+                                 StoredTensor &tensor) {
   switch (tensor.type) {
   case ElementType::Float32:
     view(proto.float_data(), tensor);
@@ -149,7 +154,6 @@ std::string OnnxArchive::findTypedBytes(const onnx::TensorProto &proto,
     convert<uint8_t>(proto.int32_data(), tensor);
     break;
   }
-  return "";
 }
 
 /// A non-negative decimal number.
@@ -232,7 +236,8 @@ std::string OnnxArchive::findBytes(const onnx::TensorProto &proto,
     tensor.byteCount = raw->size();
     return "";
   }
-  return findTypedBytes(proto, tensor);
+  findTypedBytes(proto, tensor);
+  return "";
 }
 
 std::string OnnxArchive::addTensor(const onnx::TensorProto &proto,
@@ -348,4 +353,46 @@ lipt::openArchive(std::shared_ptr<const OnnxModelFile> file,
     return archive;
   error = "'" + file->getPath() + "': " + problem;
   return nullptr;
+}
+
+std::optional<double> lipt::readOnlyEntry(const onnx::TensorProto &proto) {
+  std::optional<ElementType> type = getElementType(proto.data_type());
+  std::vector<int64_t> shape(proto.dims().begin(), proto.dims().end());
+  if (!type || detail::countElements(shape) != 1)
+    return std::nullopt;
+  size_t expected = *detail::countBytes(*type, shape);
+  std::vector<std::byte> bytes;
+  switch (*type) {
+  case ElementType::Float32:
+    narrow<float>(proto.float_data(), bytes);
+    break;
+  case ElementType::Float64:
+    narrow<double>(proto.double_data(), bytes);
+    break;
+  case ElementType::Int64:
+    narrow<int64_t>(proto.int64_data(), bytes);
+    break;
+  case ElementType::UInt64:
+    narrow<uint64_t>(proto.uint64_data(), bytes);
+    break;
+  case ElementType::UInt32:
+    narrow<uint32_t>(proto.uint64_data(), bytes);
+    break;
+  default:
+    narrow<int32_t>(proto.int32_data(), bytes);
+    bytes.resize(std::min(bytes.size(), expected));
+    break;
+  }
+  if (proto.has_raw_data()) {
+    bytes.resize(proto.raw_data().size());
+    std::memcpy(bytes.data(), proto.raw_data().data(), bytes.size());
+  }
+  if (bytes.size() != expected)
+    return std::nullopt;
+  StoredTensor tensor;
+  tensor.type = *type;
+  tensor.shape = shape;
+  tensor.data = bytes.data();
+  tensor.byteCount = bytes.size();
+  return tensor.getAsDouble(0);
 }

@@ -53,6 +53,10 @@ private:
 std::unique_ptr<WeightArchive>
 openArchive(std::shared_ptr<const OnnxModelFile> file, std::string &error);
 
+/// The one entry of a small tensor that is not an initializer (an attribute);
+/// nothing if it has another number of entries or an unknown type.
+std::optional<double> readOnlyEntry(const onnx::TensorProto &tensor);
+
 /// ONNX's element types that a StoredTensor can have; nothing for the others.
 std::optional<ElementType> getElementType(int32_t onnxType);
 
