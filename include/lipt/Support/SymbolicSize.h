@@ -14,6 +14,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace lipt {
@@ -25,6 +26,18 @@ namespace lipt {
 class SymbolicSize {
 public:
   SymbolicSize() : SymbolicSize(0) {}
+  SymbolicSize(const SymbolicSize &) = default;
+  SymbolicSize(SymbolicSize &&) = default;
+  SymbolicSize &operator=(const SymbolicSize &) = default;
+  /// Containers move elements onto themselves (an insertion of nothing), which
+  /// would empty the map and so leave the size 0.
+  SymbolicSize &operator=(SymbolicSize &&other) noexcept {
+    if (this != &other) {
+      terms = std::move(other.terms);
+      valid = other.valid;
+    }
+    return *this;
+  }
   /*implicit*/ SymbolicSize(int64_t constant);
   static SymbolicSize symbol(std::string name);
   static SymbolicSize invalid();

@@ -17,6 +17,27 @@ using namespace lipt;
 #include "lipt/Dialect/Lipt/IR/LiptDialect.cpp.inc"
 #include "lipt/Dialect/Lipt/IR/LiptEnums.cpp.inc"
 
+// `[<axis>, ...]`; an axis that does not parse has told why.
+static mlir::ParseResult parseAxisList(mlir::AsmParser &parser,
+                                       llvm::SmallVector<AxisAttr> &axes) {
+  return parser.parseCommaSeparatedList(
+      mlir::AsmParser::Delimiter::Square, [&]() -> mlir::ParseResult {
+        auto axis =
+            llvm::dyn_cast_or_null<AxisAttr>(AxisAttr::parse(parser, {}));
+        if (!axis)
+          return mlir::failure();
+        axes.push_back(axis);
+        return mlir::success();
+      });
+}
+
+static void printAxisList(mlir::AsmPrinter &printer,
+                          llvm::ArrayRef<AxisAttr> axes) {
+  printer << '[';
+  printer.printStrippedAttrOrType(axes);
+  printer << ']';
+}
+
 #define GET_ATTRDEF_CLASSES
 #include "lipt/Dialect/Lipt/IR/LiptAttrs.cpp.inc"
 

@@ -61,7 +61,7 @@ def Lipt_AxesAttr : Lipt_Attr<"Axes", "axes",
     Example: `tensor<?x16x64xf32, #lipt.axes<[<batch, "N">, <token>, <feature>]>>`
   }];
   let parameters = (ins ArrayRefParameter<"::lipt::AxisAttr">:$axes);
-  let assemblyFormat = "`<` `[` $axes `]` `>`";
+  let assemblyFormat = "`<` custom<AxisList>($axes) `>`";
 }
 
 //===----------------------------------------------------------------------===//

@@ -146,10 +146,10 @@ LIPT_INFER(GatherOp) {
   // A list of indices without a role selects along the axis: same role.
   if (indices.size() == 1 && indices[0].role == AxisRole::Unknown)
     indices[0].role = axes[adaptor.getAxis()].role;
-  auto *position = axes.begin() + adaptor.getAxis();
-  position = axes.erase(position);
-  axes.insert(position, indices.begin(), indices.end());
-  return addType(location, axes, elementType(adaptor.getInput()), types);
+  Axes result(axes.begin(), axes.begin() + adaptor.getAxis());
+  result.append(indices);
+  result.append(axes.begin() + adaptor.getAxis() + 1, axes.end());
+  return addType(location, result, elementType(adaptor.getInput()), types);
 }
 
 LIPT_INFER(GatherElementsOp) {
