@@ -61,9 +61,7 @@ bool isNameStart(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
 }
 bool isDigit(char c) { return c >= '0' && c <= '9'; }
-bool isNameBody(char c) {
-  return isNameStart(c) || isDigit(c) || c == '.' || c == ':' || c == '/';
-}
+bool isNameBody(char c) { return isNameStart(c) || isDigit(c) || c == '.'; }
 
 /// A symbol as text: itself if it is an identifier, else in single quotes
 /// (ONNX allows any text as the name of a dimension), quotes doubled.
