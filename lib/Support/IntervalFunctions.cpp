@@ -248,6 +248,23 @@ Interval geluTanhImage(const Interval &a) {
   return oneMinimum(a, gelu, {-0.7525, -0.7524}, -0.17004075057125420);
 }
 
+Interval geluTanhImage(const Interval &a, double constantError) {
+  if (!(constantError >= 0 && constantError <= 0.01))
+    return Interval::unknown();
+  Interval image = geluTanhImage(a);
+  if (constantError == 0)
+    return image;
+  // x * sigmoid(2z) with z off by a factor 1 + eta, abs(eta) <= e, moves by at
+  // most abs(x) * sup abs(t * sigmoid'(t)) * e/(1-e), and the sup is 0.2239.
+  UpperBound reach = a.absBound() * UpperBound::fromDouble(0.23) *
+                     UpperBound::fromDouble(constantError);
+  Interval wide = widen(image, reach);
+  // An unknown end leaves what holds for any constants: between 0 and x.
+  if (!a.isBounded())
+    wide = {std::min(a.lo, 0.0), std::max(a.hi, 0.0)};
+  return wide;
+}
+
 Interval siluImage(const Interval &a) {
   auto silu = [](mpfr_ptr result, mpfr_srcptr x) {
     sigmoid(result, x);

@@ -98,6 +98,9 @@ Interval cosImage(const Interval &a);
 Interval geluImage(const Interval &a);
 /// x/2 * (1 + tanh(sqrt(2/pi) * (x + 0.044715 x^3))).
 Interval geluTanhImage(const Interval &a);
+/// The same where the two stored constants together are within the relative
+/// distance `constantError` (at most 0.01) of sqrt(2/pi) and 0.044715.
+Interval geluTanhImage(const Interval &a, double constantError);
 /// x * sigmoid(x).
 Interval siluImage(const Interval &a);
 /// x * tanh(softplus(x)).

@@ -62,7 +62,7 @@ const Function functions[] = {
     {"gelu", geluImage,
      [](long double x) { return x / 2 * std::erfc(-x / std::sqrt(2.0L)); }, -9,
      9},
-    {"gelu by tanh", geluTanhImage,
+    {"gelu by tanh", [](const Interval &a) { return geluTanhImage(a); },
      [](long double x) {
        long double pi = std::acos(-1.0L);
        long double z = std::sqrt(2 / pi) * (x + 0.044715L * x * x * x);
@@ -118,7 +118,8 @@ TEST(Interval, ImagesOfUnknownEnds) {
   EXPECT_EQ(reluImage({}), (Interval{0, inf}));
   EXPECT_EQ(sinImage({}), Interval::of(-1, 1));
   EXPECT_EQ(softplusImage({}), (Interval{0, inf}));
-  for (auto *image : {geluImage, geluTanhImage, siluImage, mishImage}) {
+  Interval (*geluTanh)(const Interval &) = geluTanhImage;
+  for (auto *image : {geluImage, geluTanh, siluImage, mishImage}) {
     Interval all = image(Interval{});
     EXPECT_EQ(all.hi, inf);
     EXPECT_GT(all.lo, -0.31);
@@ -152,6 +153,27 @@ TEST(Interval, FarArgumentsKeepTheirSide) {
   EXPECT_TRUE(expImage(Interval::point(1e300)).contains(INFINITY));
   EXPECT_EQ(expImage(Interval::point(1e300)).lo,
             std::numeric_limits<double>::max());
+}
+
+TEST(Interval, GeluOfStoredConstants) {
+  const double error = 1e-3;
+  auto value = [&](long double x, long double factor) {
+    long double z =
+        std::sqrt(2 / std::acos(-1.0L)) * factor * (x + 0.044715L * x * x * x);
+    return x / (1 + std::exp(-2 * z));
+  };
+  for (double x = -8; x <= 8; x += 0.01) {
+    Interval image = geluTanhImage(Interval::point(x), error);
+    for (long double factor : {1 - 1e-3L, 1 + 1e-3L}) {
+      EXPECT_LE(image.lo, value(x, factor));
+      EXPECT_GE(image.hi, value(x, factor));
+    }
+    EXPECT_LE(image.hi - image.lo, 1e-3 * std::fabs(x) + 1e-300);
+  }
+  EXPECT_EQ(geluTanhImage(Interval::of(-1, 2), 0),
+            geluTanhImage(Interval::of(-1, 2)));
+  EXPECT_TRUE(geluTanhImage(Interval::of(-1, 2), 0.5).isUnknown());
+  EXPECT_TRUE(geluTanhImage(Interval{}, 1e-6).isUnknown());
 }
 
 TEST(Interval, ExactResultsStayExact) {
