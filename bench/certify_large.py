@@ -1,7 +1,7 @@
-# ===- certify_large.py - Time and memory of a 124M-parameter certificate --===#
+# ===- certify_large.py - Time and memory of a 124M-parameter certificate ---===#
 # Part of lipt, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-# ===-----------------------------------------------------------------------===#
+# ===------------------------------------------------------------------------===#
 """Makes a GPT-2-sized ONNX model (12 layers, width 768, a 50257-token head
 tied to nothing, external data, random Gaussian weights) in a temporary folder
 and prints time and peak resident memory of lipt-certify and lipt-check, with

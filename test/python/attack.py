@@ -1,7 +1,7 @@
-# ===- attack.py - Searching for large attained ratios ---------------------===#
+# ===- attack.py - Searching for large attained ratios ----------------------===#
 # Part of lipt, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-# ===-----------------------------------------------------------------------===#
+# ===------------------------------------------------------------------------===#
 """Lower bounds of Lipschitz constants: for each pair of norms a point and a
 direction with a large ratio, found on exact Jacobians by sampling, hill
 climbing and gradient ascent, then confirmed by evaluating the function at two

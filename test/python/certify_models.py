@@ -1,7 +1,7 @@
-# ===- certify_models.py - Certificates of real and exported models --------===#
+# ===- certify_models.py - Certificates of real and exported models ---------===#
 # Part of lipt, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-# ===-----------------------------------------------------------------------===#
+# ===------------------------------------------------------------------------===#
 """Certifies and checks the third-party models and our exported networks, and
 compares each bound with reference_bounds.py: not above (1 + tolerance) times
 the reference, not below an attained ratio, and equal within 1e-6 for the three

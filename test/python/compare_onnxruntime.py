@@ -1,7 +1,7 @@
 # ===- compare_onnxruntime.py - Reference interpreter against ONNX Runtime -===#
 # Part of lipt, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-# ===-----------------------------------------------------------------------===#
+# ===------------------------------------------------------------------------===#
 """For each model: lipt-run's outputs against ONNX Runtime's on random inputs
 (several seeds, and images in [0,1]), 1e-4 of the largest output; then the same
 for the model that went through import, lipt-opt and export. Models: files or

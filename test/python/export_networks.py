@@ -1,7 +1,7 @@
-# ===- export_networks.py - Write our PyTorch networks as ONNX -------------===#
+# ===- export_networks.py - Write our PyTorch networks as ONNX --------------===#
 # Part of lipt, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-# ===-----------------------------------------------------------------------===#
+# ===------------------------------------------------------------------------===#
 """Writes each network of networks.py with three exporters: TorchScript at
 opset 14, dynamo at opsets 18 and 23; beside each, sample inputs and PyTorch's
 outputs as .npy. Every file is compared with ONNX Runtime (1e-4 relative).

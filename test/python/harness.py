@@ -1,7 +1,7 @@
-# ===- harness.py - Shared parts of the Python oracles ---------------------===#
+# ===- harness.py - Shared parts of the Python oracles ----------------------===#
 # Part of lipt, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-# ===-----------------------------------------------------------------------===#
+# ===------------------------------------------------------------------------===#
 """What every script here needs: where the tools are, a tally of passed and
 failed cases, running a tool with a time limit, and ONNX Runtime sessions.
 
@@ -95,7 +95,7 @@ class Outcome:
 
 
 def run(arguments, timeout=300, cwd=None):
-    """Run a tool; a missing one ends the script, a time-out is a crash."""
+    """Run a tool; a missing tool is an environment error, a time-out a crash."""
     try:
         done = subprocess.run([str(a) for a in arguments], cwd=cwd,
                               capture_output=True, timeout=timeout)
@@ -129,8 +129,7 @@ def run_reference(bin_dir, model_path, inputs, output_count, timeout=300,
         missing = [i for i in range(output_count)
                    if not (out / f"{i}.npy").exists()]
         if missing:
-            outcome.code = -1
-            outcome.stderr = f"no output file {missing[0]}.npy"
+            outcome.code, outcome.stderr = -1, f"no output file {missing[0]}.npy"
             return outcome, None
         return outcome, [np.load(out / f"{i}.npy") for i in range(output_count)]
 

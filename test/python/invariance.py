@@ -1,7 +1,7 @@
-# ===- invariance.py - Rewrites that may not change a bound ----------------===#
+# ===- invariance.py - Rewrites that may not change a bound -----------------===#
 # Part of lipt, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-# ===-----------------------------------------------------------------------===#
+# ===------------------------------------------------------------------------===#
 """Bounds are invariant under things that do not change the function: another
 topological order of the nodes, other names, initializers as Constant nodes,
 constants folded by ONNX Runtime, a newer opset, another batch size. Each

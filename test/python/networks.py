@@ -1,7 +1,7 @@
-# ===- networks.py - Small PyTorch networks of our own ---------------------===#
+# ===- networks.py - Small PyTorch networks of our own ----------------------===#
 # Part of lipt, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-# ===-----------------------------------------------------------------------===#
+# ===------------------------------------------------------------------------===#
 """Small networks with fixed seeds, written the way users write them.
 
 They differ on purpose in how attention is spelled (the fused function, or

@@ -1,7 +1,7 @@
-# ===- node_tests.py - The node tests of the onnx package ------------------===#
+# ===- node_tests.py - The node tests of the onnx package -------------------===#
 # Part of lipt, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-# ===-----------------------------------------------------------------------===#
+# ===------------------------------------------------------------------------===#
 """Runs every node test of the onnx package through import and the reference
 interpreter. Integer, boolean and empty inputs are fixed as initializers (they
 are shapes, axes and masks there). A case passes, is refused with a diagnostic

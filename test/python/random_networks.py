@@ -1,7 +1,7 @@
-# ===- random_networks.py - Falsification of certified bounds --------------===#
+# ===- random_networks.py - Falsification of certified bounds ---------------===#
 # Part of lipt, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-# ===-----------------------------------------------------------------------===#
+# ===------------------------------------------------------------------------===#
 """Property test: on at least 150 random small networks over all operators, the
 ratio attained by a strong search never exceeds the certified bound, for every
 pair of norms, and lipt-check accepts every certificate. Prints the share of
@@ -117,8 +117,7 @@ def print_statistics(reports, tally, dry_run):
             by_pair[pair].append((certified, attained))
             if not math.isfinite(certified) and not dry_run:
                 reasons[f"{report.name}: {why}"] += 1
-    print(f"{'norms':20} {'networks':>8} {'finite':>8} "
-          f"{'median bound/attained':>22}")
+    print(f"{'norms':20} {'networks':>8} {'finite':>8} {'median bound/attained':>22}")
     for pair, values in by_pair.items():
         finite = [(c, a) for c, a in values if math.isfinite(c)]
         share = len(finite) / len(values)

@@ -1,7 +1,7 @@
-# ===- soundness_corpus.py - Cases that refute tempting bounds -------------===#
+# ===- soundness_corpus.py - Cases that refute tempting bounds --------------===#
 # Part of lipt, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-# ===-----------------------------------------------------------------------===#
+# ===------------------------------------------------------------------------===#
 """The soundness corpus of docs/Bounds.md as ONNX models: for each a ratio that
 is attained, which the certified bound may not fall below, and where a rule is
 exact or has a closed form, a value that it may not exceed.

@@ -1,7 +1,7 @@
-# ===- torch_interpreter.py - ONNX graphs as differentiable functions ------===#
+# ===- torch_interpreter.py - ONNX graphs as differentiable functions -------===#
 # Part of lipt, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-# ===-----------------------------------------------------------------------===#
+# ===------------------------------------------------------------------------===#
 """Evaluates the graphs of random_networks.py in PyTorch, in float64 and
 differentiably, so that attacks can use exact Jacobians. It knows the forms
 that the generator writes (opset 18 and newer), not all of ONNX; every network
