@@ -205,8 +205,9 @@ static std::optional<AxisSlice> sliceSymbolic(const SymbolicSize &size,
     return std::nullopt;
   std::optional<int64_t> first = start.getStatic(), last = end.getStatic();
   SymbolicSize stop = end;
-  // Exporters write "to the end" as the largest int32 or int64.
-  if (last && *last >= INT32_MAX)
+  // Exporters write "to the end" as a number far beyond any axis: the largest
+  // int32 or int64, or 10^9.
+  if (last && *last >= 100'000'000)
     stop = size;
   else if (last && *last < 0)
     stop = size + end;
