@@ -72,6 +72,14 @@ static std::optional<UpperBound> geluTanhSlope(double cubic, double factor) {
              UpperBound::fromDouble(relative + 1e-12);
 }
 
+/// Relative distance of the two constants from the exact ones, rounded up.
+static double geluTanhError(double cubic, double factor) {
+  double exact = std::sqrt(2 / std::numbers::pi);
+  return (std::abs(cubic / 0.044715 - 1) + std::abs(factor / exact - 1)) *
+             (1 + 0x1p-40) +
+         0x1p-50;
+}
+
 static std::optional<Activation> describe(const ActivationStep &step,
                                           StepContext &context) {
   const std::string &form = step.form;
@@ -116,13 +124,17 @@ static std::optional<Activation> describe(const ActivationStep &step,
                       "and sqrt(2/pi)");
       return std::nullopt;
     }
-    // theta(x) x: between min(x, 0) and max(x, 0) whatever the constants are.
-    auto wide = [](const Interval &x) {
+    // The stored constants move the image a little; far ones leave only that
+    // the value is theta(x) x with theta in [0, 1].
+    double error = geluTanhError(cubic, factor);
+    auto image = [stored, error](const Interval &x) {
+      if (!stored)
+        return geluTanhImage(x);
+      if (error <= 0.01)
+        return geluTanhImage(x, error);
       return Interval::of(std::min(x.lo, 0.0), std::max(x.hi, 0.0));
     };
-    if (stored)
-      return Activation{*slope, one, zero, wide};
-    return Activation{*slope, one, zero, geluTanhImage};
+    return Activation{*slope, one, zero, image};
   }
   if (form == "silu") {
     // x sigmoid(beta x) = silu(beta x) / beta: the slope does not depend on
