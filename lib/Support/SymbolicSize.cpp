@@ -298,6 +298,7 @@ std::string SymbolicSize::toString() const {
   if (terms.empty())
     return "0";
   std::vector<const Terms::value_type *> sorted;
+  sorted.reserve(terms.size());
   for (const auto &term : terms)
     sorted.push_back(&term);
   std::sort(sorted.begin(), sorted.end(), [](const auto *a, const auto *b) {

@@ -138,7 +138,7 @@ func.func @f(%x: tensor<1x5x8xf32>, %w: tensor<4x3x3xf32>) {
 // -----
 
 func.func @f(%x: tensor<1x3x8xf32>, %w: tensor<4x3x3xf32>) {
-  // expected-error @+1 {{'groups' has to be positive}}
+  // expected-error @+1 {{attribute 'groups' failed to satisfy constraint: 64-bit signless integer attribute whose value is positive}}
   %0 = lipt.conv %x, %w {strides = array<i64: 1>, dilations = array<i64: 1>, pads = array<i64: 0, 0>, groups = 0 : i64} : tensor<1x3x8xf32>, tensor<4x3x3xf32>
   return
 }
@@ -306,7 +306,7 @@ func.func @f(%x: tensor<2x4xf32>) {
 // -----
 
 func.func @f(%x: tensor<2x4xf32>) {
-  // expected-error @+1 {{0 groups do not divide 4 channels}}
+  // expected-error @+1 {{attribute 'groups' failed to satisfy constraint: 64-bit signless integer attribute whose value is positive}}
   %0 = lipt.group_norm %x {groups = 0 : i64, epsilon = 0.0 : f32} : tensor<2x4xf32>
   return
 }
@@ -753,5 +753,21 @@ func.func @encoding_lost(%x: tensor<2x3xf32, #lipt.axes<[<token>, <feature>]>>) 
   // expected-error @+2 {{are incompatible with return type(s)}}
   // expected-error @+1 {{failed to infer returned types}}
   %0 = "lipt.relu"(%x) : (tensor<2x3xf32, #lipt.axes<[<token>, <feature>]>>) -> tensor<2x3xf32>
+  return
+}
+
+// -----
+
+func.func @negative_groups(%x: tensor<2x4xf32>) {
+  // expected-error @+1 {{attribute 'groups' failed to satisfy constraint}}
+  %0 = lipt.group_norm %x {groups = -1 : i64, epsilon = 0.0 : f32} : tensor<2x4xf32>
+  return
+}
+
+// -----
+
+func.func @negative_power(%x: tensor<1x3x8xf32>) {
+  // expected-error @+1 {{attribute 'p' failed to satisfy constraint}}
+  %0 = lipt.global_lp_pool %x {p = -2 : i64} : tensor<1x3x8xf32>
   return
 }

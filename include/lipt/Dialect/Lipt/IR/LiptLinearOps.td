@@ -40,7 +40,7 @@ class Lipt_ConvolutionOp<string mnemonic> : Lipt_LayerOp<mnemonic> {
 defvar ConvolutionArguments = (ins Lipt_Tensor:$input, Lipt_Tensor:$weight,
     Optional<Lipt_Tensor>:$bias, DenseI64ArrayAttr:$strides,
     DenseI64ArrayAttr:$dilations, DenseI64ArrayAttr:$pads,
-    DefaultValuedAttr<I64Attr, "1">:$groups);
+    DefaultValuedAttr<Lipt_PositiveAttr, "1">:$groups);
 
 def Lipt_ConvOp : Lipt_ConvolutionOp<"conv"> {
   let summary = "Convolve: [N, C, spatial...] with [M, C/groups, kernel...]";
@@ -108,7 +108,7 @@ def Lipt_MaxPoolOp : Lipt_PoolOp<"max_pool"> {
 def Lipt_LpPoolOp : Lipt_PoolOp<"lp_pool"> {
   let summary = "Lp norm over windows";
   let description = "Bounds: (B-lppool).";
-  let arguments = !con(PoolArguments, (ins DefaultValuedAttr<I64Attr, "2">:$p));
+  let arguments = !con(PoolArguments, (ins DefaultValuedAttr<Lipt_PositiveAttr, "2">:$p));
 }
 
 class Lipt_GlobalPoolOp<string mnemonic> : Lipt_LayerOp<mnemonic> {
@@ -125,5 +125,5 @@ def Lipt_GlobalMaxPoolOp : Lipt_GlobalPoolOp<"global_max_pool"> {
 }
 def Lipt_GlobalLpPoolOp : Lipt_GlobalPoolOp<"global_lp_pool"> {
   let summary = "Lp norm over all spatial axes";
-  let arguments = (ins Lipt_Tensor:$input, DefaultValuedAttr<I64Attr, "2">:$p);
+  let arguments = (ins Lipt_Tensor:$input, DefaultValuedAttr<Lipt_PositiveAttr, "2">:$p);
 }

@@ -48,7 +48,7 @@ def Lipt_GroupNormOp : Lipt_NormalizationOp<"group_norm", [AttrSizedOperandSegme
   let summary = "Normalise groups of channels, channels on axis 1";
   let description = "Instance normalisation has one channel a group. Bounds: (B-gn).";
   let arguments = (ins Lipt_Tensor:$input, Optional<Lipt_Tensor>:$gain,
-      Optional<Lipt_Tensor>:$bias, I64Attr:$groups, F32Attr:$epsilon);
+      Optional<Lipt_Tensor>:$bias, Lipt_PositiveAttr:$groups, F32Attr:$epsilon);
   let assemblyFormat = [{
     $input (`gain` $gain^ `:` type($gain))? (`bias` $bias^ `:` type($bias))?
     attr-dict `:` type($input)

@@ -19,6 +19,10 @@ def Lipt_Tensor : Type<And<[IsRankedTensorTypePred,
     "ranked tensor with a static or symbolic size for every axis",
     "::mlir::RankedTensorType">;
 
+/// An integer that is 1 or more. (Accessors of I64Attr return uint64_t: a
+/// negative value would come out as a huge one.)
+defvar Lipt_PositiveAttr = ConfinedAttr<I64Attr, [IntPositive]>;
+
 /// Result types follow from operands and attributes. The wrapper checks these
 /// first: a parser infers types before any verifier has run.
 def Lipt_InferResultTypes : TraitList<[

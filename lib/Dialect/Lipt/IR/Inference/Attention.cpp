@@ -155,7 +155,7 @@ LIPT_INFER(AttentionOp) {
 LIPT_INFER(RotaryOp) {
   Axes input = getAxes(adaptor.getInput().getType());
   mlir::Type element = elementType(adaptor.getInput());
-  int64_t heads = adaptor.getPackedHeads();
+  int64_t heads = int64_t(adaptor.getPackedHeads());
   if (heads < 0 || (heads > 0 && input.size() != 3) || input.size() < 2)
     return emitOptionalError(location,
                              "expected an input of rank 2 or more (3 for "
@@ -164,7 +164,7 @@ LIPT_INFER(RotaryOp) {
       input.back().size.dividedBy(std::max<int64_t>(heads, 1));
   if (!width || !width->isStatic())
     return emitOptionalError(location, "expected a static width of each head");
-  int64_t rotated = adaptor.getRotaryDim();
+  int64_t rotated = int64_t(adaptor.getRotaryDim());
   if (rotated == 0)
     rotated = *width->getStatic();
   if (rotated <= 0 || rotated % 2 != 0 || rotated > *width->getStatic())

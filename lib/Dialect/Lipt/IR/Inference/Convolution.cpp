@@ -115,8 +115,6 @@ checkConvolution(OptionalLocation location, Adaptor adaptor, const Axes &input,
   if (failed(checkSameElementType(location, elementType(adaptor.getInput()),
                                   elementType(adaptor.getWeight()))))
     return failure();
-  if (adaptor.getGroups() < 1)
-    return emitOptionalError(location, "'groups' has to be positive");
   llvm::SmallVector<int64_t> kernel;
   for (const Axis &axis : llvm::drop_begin(weight, 2)) {
     if (!axis.size.isStatic())
@@ -156,7 +154,7 @@ LIPT_INFER(ConvOp) {
   llvm::SmallVector<Window> windows;
   if (failed(checkConvolution(location, adaptor, axes, weight, windows)))
     return failure();
-  SymbolicSize groups(adaptor.getGroups());
+  SymbolicSize groups(int64_t(adaptor.getGroups()));
   if (axes[1].size != weight[1].size * groups ||
       !weight[0].size.dividedBy(groups))
     return emitOptionalError(location, "a weight of shape ", toString(weight),
@@ -181,7 +179,7 @@ LIPT_INFER(ConvTransposeOp) {
       failed(checkLength(location, "output_padding", adaptor.getOutputPadding(),
                          windows.size())))
     return failure();
-  SymbolicSize groups(adaptor.getGroups());
+  SymbolicSize groups(int64_t(adaptor.getGroups()));
   if (axes[1].size != weight[0].size || !weight[0].size.dividedBy(groups))
     return emitOptionalError(location, "a weight of shape ", toString(weight),
                              " in ", adaptor.getGroups(),
@@ -235,11 +233,7 @@ static llvm::LogicalResult inferPool(OptionalLocation location, Adaptor adaptor,
 
 LIPT_INFER(AveragePoolOp) { return inferPool(location, adaptor, types); }
 LIPT_INFER(MaxPoolOp) { return inferPool(location, adaptor, types); }
-LIPT_INFER(LpPoolOp) {
-  if (adaptor.getP() < 1)
-    return emitOptionalError(location, "'p' has to be positive");
-  return inferPool(location, adaptor, types);
-}
+LIPT_INFER(LpPoolOp) { return inferPool(location, adaptor, types); }
 
 /// Spatial axes shrink to 1.
 static llvm::LogicalResult inferGlobalPool(OptionalLocation location,
@@ -260,7 +254,5 @@ LIPT_INFER(GlobalMaxPoolOp) {
   return inferGlobalPool(location, adaptor.getInput(), types);
 }
 LIPT_INFER(GlobalLpPoolOp) {
-  if (adaptor.getP() < 1)
-    return emitOptionalError(location, "'p' has to be positive");
   return inferGlobalPool(location, adaptor.getInput(), types);
 }

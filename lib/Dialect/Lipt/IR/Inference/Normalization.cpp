@@ -100,7 +100,7 @@ llvm::LogicalResult GroupNormOp::verify() {
     return failure();
   if (axes.size() < 2)
     return emitOpError("expected an input of rank 2 or more");
-  if (getGroups() < 1 || !axes[1].size.dividedBy(getGroups()))
+  if (!axes[1].size.dividedBy(getGroups()))
     return emitOpError() << getGroups() << " groups do not divide "
                          << axes[1].size.toString() << " channels";
   if (failed(checkPerChannel(getLoc(), "gain", getGain(), getInput())))
