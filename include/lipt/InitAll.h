@@ -8,6 +8,8 @@
 #ifndef LIPT_INITALL_H
 #define LIPT_INITALL_H
 
+#include "lipt/Analysis/Passes.h"
+#include "lipt/Dialect/Lipt/Bounds/Models.h"
 #include "lipt/Dialect/Lipt/IR/LiptDialect.h"
 #include "lipt/Import/Onnx/Translation.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -19,10 +21,12 @@ namespace lipt {
 /// The dialects of networks and those that they live in.
 inline void registerAllDialects(mlir::DialectRegistry &registry) {
   registry.insert<LiptDialect, mlir::func::FuncDialect>();
+  registerBoundModels(registry);
 }
 
 /// Every pass that the command lines offer.
 inline void registerAllPasses() {
+  registerLiptAnalysisPasses();
   mlir::registerCanonicalizerPass();
   mlir::registerCSEPass();
   mlir::registerInlinerPass();

@@ -72,6 +72,17 @@ lipt::makeBatchNormVectors(ConstantRef gain, ConstantRef bias, ConstantRef mean,
   return {scale, shift};
 }
 
+bool lipt::isSameConstant(const ConstantRef &a, const ConstantRef &b) {
+  if (a == b)
+    return true;
+  if (!a || !b)
+    return false;
+  return a->kind == b->kind && a->type == b->type && a->shape == b->shape &&
+         a->key == b->key && a->integers == b->integers &&
+         a->values == b->values &&
+         llvm::equal(a->operands, b->operands, isSameConstant);
+}
+
 bool lipt::isWideningFloatCast(Operation *op) {
   auto from = llvm::dyn_cast<FloatType>(
       getElementTypeOrSelf(op->getOperand(0).getType()));

@@ -95,13 +95,12 @@ static void appendAttention(BoundPlanBuilder &builder, AttentionOp core,
   if (bool(q.rotary) != bool(k.rotary) || v.rotary)
     return;
   if (q.rotary) {
-    if (q.rotary.getCos() != k.rotary.getCos() ||
-        q.rotary.getSin() != k.rotary.getSin() ||
-        q.rotary.getRotaryDim() != k.rotary.getRotaryDim())
-      return;
     step->rotaryCos = builder.constant(q.rotary.getCos());
     step->rotarySin = builder.constant(q.rotary.getSin());
-    if (!step->rotaryCos || !step->rotarySin)
+    if (!step->rotaryCos || !step->rotarySin ||
+        !isSameConstant(step->rotaryCos, builder.constant(k.rotary.getCos())) ||
+        !isSameConstant(step->rotarySin, builder.constant(k.rotary.getSin())) ||
+        q.rotary.getRotaryDim() != k.rotary.getRotaryDim())
       return;
     step->rotaryInterleaved = q.rotary.getInterleaved();
     step->rotaryFull = q.rotary.getFullTable();

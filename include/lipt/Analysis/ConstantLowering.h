@@ -41,6 +41,10 @@ std::pair<ConstantRef, ConstantRef>
 makeBatchNormVectors(ConstantRef gain, ConstantRef bias, ConstantRef mean,
                      ConstantRef variance, double epsilon);
 
+/// True if two constant expressions are the same computation of the same
+/// stored tensors.
+bool isSameConstant(const ConstantRef &a, const ConstantRef &b);
+
 /// True for a cast between float types that represents every value.
 bool isWideningFloatCast(mlir::Operation *op);
 

@@ -99,5 +99,12 @@ Axes lipt::reshapeAxes(llvm::ArrayRef<Axis> input,
         next = a + 1;
         break;
       }
+  // A matrix needs a width: a flattened grey image or a column of features has
+  // only position axes left otherwise.
+  bool onlyPositions = llvm::all_of(result, [](const Axis &axis) {
+    return axis.isPosition() || axis.size == SymbolicSize(1);
+  });
+  if (!result.empty() && result.size() <= 2 && onlyPositions)
+    result.back().role = AxisRole::Feature;
   return result;
 }
