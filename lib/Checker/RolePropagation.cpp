@@ -34,6 +34,17 @@ Roles reshapeRoles(const std::vector<Size> &from, const Roles &roles,
   return result;
 }
 
+/// A reshaped matrix without a width of its own has it in its last axis
+/// (docs/Certificate.md, B-shape).
+Roles withMatrixWidth(Roles roles, const std::vector<Size> &shape) {
+  bool onlyPositions = true;
+  for (size_t axis = 0; axis < shape.size(); ++axis)
+    onlyPositions &= isPosition(roles[axis]) || shape[axis].isOne();
+  if (!roles.empty() && roles.size() <= 2 && onlyPositions)
+    roles.back() = Role::Feature;
+  return roles;
+}
+
 /// Role of an output axis of a broadcasting operation: that of the operands
 /// that really have the axis; width as soon as one of them calls it width.
 Roles broadcastRoles(const Graph &graph, const Node &node,
@@ -151,7 +162,7 @@ std::vector<Role> lipt::checker::inferRoles(const Graph &graph,
     return result;
   }
   if (op == "Reshape" || op == "Flatten")
-    return reshapeRoles(*x.shape, x.roles, shape);
+    return withMatrixWidth(reshapeRoles(*x.shape, x.roles, shape), shape);
   if (op == "Gemm") {
     if (x.roles.size() != 2 || graph.isConstant(node.inputs[0]))
       return Roles(shape.size(), Role::Unknown);
@@ -184,7 +195,8 @@ std::vector<Role> lipt::checker::inferRoles(const Graph &graph,
       else if (!listed)
         result.push_back(x.roles[i]);
     }
-    return result;
+    return result.size() == shape.size() ? withMatrixWidth(result, shape)
+                                         : result;
   }
   if (op == "Gather") {
     int64_t rank = static_cast<int64_t>(x.shape->size());
