@@ -1,5 +1,5 @@
 //===- ConstantElementwise.cpp - Entry-wise functions and reductions of
-//constants ---*- C++ -*-===//
+// constants ---*- C++ -*-===//
 //
 // Part of lipt, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

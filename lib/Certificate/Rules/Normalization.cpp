@@ -1,5 +1,5 @@
 //===- Normalization.cpp - Rules B-softmax, B-logsoftmax, B-ln, B-rms, B-gn,
-//B-cap ---*- C++ -*-===//
+// B-cap ---*- C++ -*-===//
 //
 // Part of lipt, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
