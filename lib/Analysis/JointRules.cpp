@@ -68,6 +68,7 @@ static bool endsChain(BoundPlanBuilder &builder, Value value,
 
 namespace {
 struct Projection {
+  Value value; ///< before the rotary embedding
   AffineImage image;
   RotaryOp rotary;
 };
@@ -77,8 +78,8 @@ struct Projection {
 static Projection findProjection(BoundPlanBuilder &builder, Value operand) {
   Projection projection;
   projection.rotary = operand.getDefiningOp<RotaryOp>();
-  Value inner = projection.rotary ? projection.rotary.getInput() : operand;
-  projection.image = builder.getAffineWalk().walk(inner);
+  projection.value = projection.rotary ? projection.rotary.getInput() : operand;
+  projection.image = builder.getAffineWalk().walk(projection.value);
   return projection;
 }
 
@@ -119,14 +120,20 @@ static void appendAttention(BoundPlanBuilder &builder, AttentionOp core,
   step->mapQ = q.image.map;
   step->mapK = k.image.map;
   step->mapV = v.image.map;
-  step->sourceQ = getSourceName(builder, q.image);
-  step->sourceK = getSourceName(builder, k.image);
-  step->sourceV = getSourceName(builder, v.image);
+  step->q = builder.name(q.value);
+  step->k = builder.name(k.value);
+  step->v = builder.name(v.value);
+  step->sourceQ = builder.name(q.image.source);
+  step->sourceK = builder.name(k.image.source);
+  step->sourceV = builder.name(v.image.source);
   step->normalizedQ = describeNormalized(builder, q.image);
   step->normalizedK = describeNormalized(builder, k.image);
   step->normalizedV = describeNormalized(builder, v.image);
   step->mapOut = std::move(mapOut);
-  bool self = step->sourceQ == step->sourceK && step->sourceK == step->sourceV;
+  std::string sourceQ = getSourceName(builder, q.image);
+  std::string sourceK = getSourceName(builder, k.image);
+  std::string sourceV = getSourceName(builder, v.image);
+  bool self = sourceQ == sourceK && sourceK == sourceV;
   StringRef rule = "A";
   if (!self)
     rule = "A-X";
@@ -142,11 +149,10 @@ static void appendAttention(BoundPlanBuilder &builder, AttentionOp core,
   SmallVector<Operation *> covered = builder.operationsBetween(sources, out);
   std::map<std::string, std::string> roles{{"attention", step->attention}};
   if (self)
-    roles["source"] = step->sourceQ;
+    roles["source"] = sourceQ;
   else
-    roles.insert({{"source_q", step->sourceQ},
-                  {"source_k", step->sourceK},
-                  {"source_v", step->sourceV}});
+    roles.insert(
+        {{"source_q", sourceQ}, {"source_k", sourceK}, {"source_v", sourceV}});
   builder.add(out, rule, sources, std::move(*step), covered).roles =
       std::move(roles);
 }
