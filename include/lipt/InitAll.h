@@ -11,6 +11,7 @@
 #include "lipt/Analysis/Passes.h"
 #include "lipt/Dialect/Lipt/Bounds/Models.h"
 #include "lipt/Dialect/Lipt/IR/LiptDialect.h"
+#include "lipt/Export/Onnx/Translation.h"
 #include "lipt/Import/Onnx/Translation.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/DialectRegistry.h"
@@ -35,8 +36,12 @@ inline void registerAllPasses() {
   mlir::registerStripDebugInfoPass();
 }
 
-/// Every translation that the command lines offer.
-inline void registerAllTranslations() { registerImportOnnxTranslation(); }
+/// Every translation that the command lines offer; `weightsPath` is where the
+/// tool's `--weights` option is stored.
+inline void registerAllTranslations(const std::string &weightsPath) {
+  registerImportOnnxTranslation();
+  registerExportOnnxTranslation(weightsPath);
+}
 
 } // namespace lipt
 

@@ -91,7 +91,8 @@ def round_trip(path, model, options, tally):
         commands = [
             [translate, "--import-onnx", path, "-o", imported],
             [options.bin / "lipt-opt", imported, "-o", rewritten],
-            [translate, "--export-onnx", rewritten, "-o", exported]]
+            [translate, "--export-onnx", rewritten, f"--weights={path}",
+             "-o", exported]]
         for command in commands:
             outcome = harness.run(command)
             if outcome.code != 0:
