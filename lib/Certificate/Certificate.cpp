@@ -204,7 +204,14 @@ static Json factsJson(const Facts &facts) {
   return result;
 }
 
-/// The roles of a step; the source of a linear map follows from its detail.
+/// "norm(t)" for a normalised source.
+static std::string
+nameOfSource(const std::string &source,
+             const std::optional<LinStep::Normalized> &normalized) {
+  return normalized && !source.empty() ? "norm(" + source + ")" : source;
+}
+
+/// The roles of a step: those of the plan, and what follows from its detail.
 static std::map<std::string, std::string> rolesOf(const PlanStep &step) {
   std::map<std::string, std::string> roles = step.roles;
   auto fill = [&](const char *name, const std::string &value) {
@@ -220,6 +227,22 @@ static std::map<std::string, std::string> rolesOf(const PlanStep &step) {
     fill("source", row->source);
   else if (const auto *norm = std::get_if<NormStep>(&step.detail))
     fill("source", norm->source);
+  else if (const auto *core = std::get_if<AttentionStep>(&step.detail)) {
+    std::string q = nameOfSource(core->sourceQ, core->normalizedQ);
+    std::string k = nameOfSource(core->sourceK, core->normalizedK);
+    std::string v = nameOfSource(core->sourceV, core->normalizedV);
+    fill("attention", core->attention);
+    fill("q", core->q);
+    fill("k", core->k);
+    fill("v", core->v);
+    if (step.rule != "B-op") {
+      bool self = q == k && k == v;
+      fill("source", self ? q : "");
+      fill("source_q", self ? "" : q);
+      fill("source_k", self ? "" : k);
+      fill("source_v", self ? "" : v);
+    }
+  }
   return roles;
 }
 

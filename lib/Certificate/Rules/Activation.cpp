@@ -15,6 +15,9 @@
 
 using namespace lipt;
 
+/// Longest range whose entries go through a transcendental function one by one.
+static constexpr size_t maxTranscendentalLength = 512;
+
 namespace {
 /// What bounds.md 2.1 says of one activation.
 struct Activation {
@@ -313,7 +316,16 @@ Facts rules::evaluate(const ActivationStep &step, StepContext &context) {
   if (step.form != "prelu")
     y.spread = x.spread * act->slope;
   EntryRange all{{Interval::unknown()}, std::nullopt};
-  y.range = mapRange(x.range ? x.range : std::optional(all), act->image);
+  std::optional<EntryRange> range = x.range ? x.range : std::optional(all);
+  // Transcendental images are evaluated with many digits: a long range is taken
+  // as its hull.
+  static const std::set<std::string> cheap = {
+      "relu", "abs",        "neg",          "leaky_relu",  "prelu",
+      "clip", "hard_swish", "hard_sigmoid", "squared_relu"};
+  if (range->entries.size() > maxTranscendentalLength &&
+      !cheap.count(step.form))
+    range = EntryRange{{range->hull()}, std::nullopt};
+  y.range = mapRange(range, act->image);
   return y;
 }
 
