@@ -46,6 +46,11 @@ std::optional<AttentionShape>
 attentionShapeOf(AttentionOp op, const Shape &query, const Shape &key,
                  const Shape &value, const Shape &result);
 
+/// The scaled and capped logits before any mask.
+template <typename T>
+void computeLogits(AttentionOp op, const AttentionShape &shape, const T *query,
+                   const T *key, std::span<T> logits);
+
 /// The masked logits. `passes` tells which of them depend on q and k.
 template <typename T>
 void attentionLogits(AttentionOp op, const AttentionShape &shape,

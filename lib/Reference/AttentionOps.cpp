@@ -83,11 +83,9 @@ attentionShapeOf(AttentionOp op, const Shape &query, const Shape &key,
 }
 
 template <typename T>
-void attentionLogits(AttentionOp op, const AttentionShape &shape,
-                     const T *query, const T *key, const Tensor *mask,
-                     std::span<T> logits, std::vector<uint8_t> &passes) {
+void computeLogits(AttentionOp op, const AttentionShape &shape, const T *query,
+                   const T *key, std::span<T> logits) {
   int64_t nq = shape.query.tokens, nk = shape.key.tokens;
-  passes.assign(logits.size(), 1);
   double scale = op.getScale().convertToDouble();
   double cap = op.getSoftcap().convertToDouble();
   for (int64_t i = 0; i < shape.query.batch * shape.query.heads; ++i) {
@@ -101,6 +99,15 @@ void attentionLogits(AttentionOp op, const AttentionShape &shape,
       to[j] = static_cast<T>(cap > 0 ? cap * std::tanh(logit / cap) : logit);
     }
   }
+}
+
+template <typename T>
+void attentionLogits(AttentionOp op, const AttentionShape &shape,
+                     const T *query, const T *key, const Tensor *mask,
+                     std::span<T> logits, std::vector<uint8_t> &passes) {
+  int64_t nq = shape.query.tokens, nk = shape.key.tokens;
+  passes.assign(logits.size(), 1);
+  computeLogits(op, shape, query, key, logits);
   constexpr T excluded = -std::numeric_limits<T>::infinity();
   if (mask) {
     std::array<Shape, 1> strides = {
@@ -139,6 +146,10 @@ template <typename T> void softmaxRows(std::span<T> rows, int64_t width) {
   }
 }
 
+template void computeLogits(AttentionOp, const AttentionShape &, const float *,
+                            const float *, std::span<float>);
+template void computeLogits(AttentionOp, const AttentionShape &, const double *,
+                            const double *, std::span<double>);
 template void attentionLogits(AttentionOp, const AttentionShape &,
                               const float *, const float *, const Tensor *,
                               std::span<float>, std::vector<uint8_t> &);
