@@ -8,9 +8,9 @@
 #include "lipt/Dialect/Lipt/IR/LiptOps.h"
 #include "lipt/Dialect/Lipt/IR/Provenance.h"
 #include "lipt/Import/Onnx/OnnxImport.h"
-#include "lipt/InitAll.h"
 #include "lipt/Reference/Interpreter.h"
 #include "lipt/Reference/Npy.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 
 #include "mlir/Parser/Parser.h"
 #include "llvm/Support/CommandLine.h"
@@ -201,7 +201,7 @@ bool runAll(Interpreter &interpreter, std::vector<Tensor> arguments) {
 
 bool run() {
   mlir::DialectRegistry registry;
-  registerAllDialects(registry);
+  registry.insert<LiptDialect, mlir::func::FuncDialect>();
   mlir::MLIRContext context(registry);
   Model model;
   if (!load(context, model))

@@ -8,8 +8,9 @@
 #ifndef LIPT_TEST_UNIT_REFERENCE_EVALUATETEXT_H
 #define LIPT_TEST_UNIT_REFERENCE_EVALUATETEXT_H
 
-#include "lipt/InitAll.h"
+#include "lipt/Dialect/Lipt/IR/LiptDialect.h"
 #include "lipt/Reference/Interpreter.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 
 #include "mlir/Parser/Parser.h"
 #include "gtest/gtest.h"
@@ -26,7 +27,7 @@ struct TextNetwork {
 
   explicit TextNetwork(const std::string &text) {
     mlir::DialectRegistry registry;
-    registerAllDialects(registry);
+    registry.insert<LiptDialect, mlir::func::FuncDialect>();
     context.appendDialectRegistry(registry);
     handler = std::make_unique<mlir::ScopedDiagnosticHandler>(
         &context, [this](mlir::Diagnostic &diagnostic) {
