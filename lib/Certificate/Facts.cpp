@@ -123,14 +123,23 @@ void lipt::meet(Facts &facts, const Facts &newer) {
   facts.spread = min(facts.spread, newer.spread);
   if (!newer.range)
     return;
-  if (!facts.range || facts.range->axis != newer.range->axis ||
-      facts.range->entries.size() != newer.range->entries.size()) {
+  // One interval for all entries meets a range along any axis.
+  EntryRange other = *newer.range;
+  if (facts.range && facts.range->axis != other.axis) {
+    if (!facts.range->axis)
+      std::swap(*facts.range, other);
+    if (!other.axis)
+      other.entries.assign(facts.range->entries.size(), other.hull()),
+          other.axis = facts.range->axis;
+  }
+  if (!facts.range || facts.range->axis != other.axis ||
+      facts.range->entries.size() != other.entries.size()) {
     facts.range = newer.range;
     return;
   }
-  for (size_t i = 0; i != newer.range->entries.size(); ++i)
+  for (size_t i = 0; i != other.entries.size(); ++i)
     facts.range->entries[i] =
-        intersect(facts.range->entries[i], newer.range->entries[i]);
+        intersect(facts.range->entries[i], other.entries[i]);
 }
 
 Interval lipt::claimed(const Interval &interval) {

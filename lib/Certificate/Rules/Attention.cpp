@@ -281,16 +281,11 @@ static void selfAttention(const AttentionStep &step, const std::string &rule,
 static void crossAttention(const AttentionStep &step,
                            const AttentionNorms &norms, const Facts &xq,
                            const Facts &xk, const Facts &xv, bool sharedKV,
-                           Facts &y, StepContext &context) {
+                           Facts &y) {
   UpperBound heads = UpperBound::fromInteger(uint64_t(step.heads));
   UpperBound sigma = norms.sigma;
   const Projection &q = norms.q, &k = norms.k;
   bool rotary = hasRotary(step);
-  if (!sharedKV && rotary) {
-    context.explain("rotary cross attention with keys and values from "
-                    "different tensors has only the rule B-op");
-    return;
-  }
   UpperBound queryReach = q.norm * xq.radiusToken + q.bias;
   UpperBound kappaK = sigma * xv.spread * k.largestHead * queryReach;
   UpperBound kappaQ =
@@ -380,6 +375,38 @@ static UpperBound selfAttentionInf(const AttentionStep &step,
   return largest;
 }
 
+/// Product of the position axes other than the token axis, the last but one.
+static SymbolicSize batchOf(const std::vector<PlanAxis> &axes) {
+  SymbolicSize batch = 1;
+  for (size_t i = 0; i != axes.size(); ++i)
+    if (i + 2 != axes.size() && axes[i].isPosition())
+      batch = batch * axes[i].size;
+  return batch;
+}
+
+/// Whether Q, K, V and the output have tokens on their last axis but one and
+/// exactly the heads' vectors as width, with equal batches: else a token's
+/// facts are not those of its heads.
+static bool layoutFits(const AttentionStep &step, StepContext &context) {
+  auto fits = [&](const std::vector<PlanAxis> &axes, int64_t heads,
+                  int64_t width) {
+    int64_t all;
+    return axes.size() >= 2 && !__builtin_mul_overflow(heads, width, &all) &&
+           widthOf(axes) == all &&
+           (axes[axes.size() - 2].isPosition() ||
+            staticSize(axes[axes.size() - 2]) == 1) &&
+           batchOf(axes) == batchOf(context.axes(step.q));
+  };
+  bool all = fits(context.axes(step.q), step.heads, step.headWidth) &&
+             fits(context.axes(step.k), step.kvHeads, step.headWidth) &&
+             fits(context.axes(step.v), step.kvHeads, step.valueWidth) &&
+             fits(context.outputAxes(), step.heads, step.valueWidth);
+  if (!all)
+    context.explain("the axes of an attention's operands are not batch, heads, "
+                    "tokens and head width with one batch");
+  return all;
+}
+
 /// B-op: only the facts of Q, K, V are known. d out = sum p dv + sum p (v -
 /// mean) dl, abs(dl) <= sigma (abs(dq k) + abs(q dk)).
 static Facts operatorRule(const AttentionStep &step, StepContext &context) {
@@ -441,7 +468,7 @@ Facts rules::evaluate(const AttentionStep &step, StepContext &context) {
     return {};
   const std::string &rule = context.step.rule;
   if (rule == "B-op")
-    return operatorRule(step, context);
+    return layoutFits(step, context) ? operatorRule(step, context) : Facts();
   bool bent = step.softcap > 0 || step.finiteFill;
   bool rotary = hasRotary(step);
   bool known = rule == "A" || rule == "A-R" || rule == "A-G" || rule == "A-X";
@@ -490,7 +517,7 @@ Facts rules::evaluate(const AttentionStep &step, StepContext &context) {
   y.radiusToken = norms.omegaVal * xv.radiusToken + norms.outBias;
   y.spread = norms.omegaVal * xv.spread;
   if (rule == "A-X") {
-    crossAttention(step, norms, xq, xk, xv, sourceK == sourceV, y, context);
+    crossAttention(step, norms, xq, xk, xv, sourceK == sourceV, y);
   } else if (!self) {
     context.explain("self-attention needs one source of queries, keys and "
                     "values");

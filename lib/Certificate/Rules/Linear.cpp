@@ -252,7 +252,12 @@ Facts rules::evaluate(const RowStep &step, StepContext &context) {
   const std::vector<PlanAxis> &in = context.axes(step.source);
   const Facts &x = context.facts(step.source);
   std::optional<int64_t> width = widthOf(in);
-  if (!width || !question.selectIndex || !step.map) {
+  const std::vector<PlanAxis> &out = context.outputAxes();
+  // The rows of the map are the entries of the last axis: no other width axis.
+  bool isLast = !out.empty() && !out.back().isPosition() && step.map &&
+                staticSize(out.back()) == step.map->width &&
+                widthOf(out) == step.map->width;
+  if (!width || !question.selectIndex || !isLast) {
     context.explain("a single output needs a linear map before it");
     return {};
   }

@@ -74,6 +74,14 @@ Facts rules::evaluate(const SoftmaxStep &step, StepContext &context) {
   return y;
 }
 
+/// Whether all axes from `axis` on are width axes or of length 1.
+static bool areWidth(const std::vector<PlanAxis> &axes, int64_t axis) {
+  return std::none_of(axes.begin() + axis, axes.end(),
+                      [](const PlanAxis &each) {
+                        return each.isPosition() && staticSize(each) != 1;
+                      });
+}
+
 namespace {
 /// The gain and bias of a norm layer over `count` entries a group.
 struct GainAndBias {
@@ -155,15 +163,24 @@ Facts rules::evaluate(const NormStep &step, StepContext &context) {
   const std::vector<PlanAxis> &out = context.outputAxes();
   TensorCounts counts = countElements(out);
   if (step.form == "rms_cap") {
-    // B-cap: projection onto the ball of RMS `radius`, per position.
+    // B-cap: projection onto the ball of RMS `radius` of each group of `count`
+    // entries; a projection does not move points apart.
+    std::optional<int64_t> axis = normalAxis(step.axis, out.size());
+    std::optional<uint64_t> count;
+    if (axis)
+      count = countFrom(out, *axis, false);
     Facts y = scaleLips(x, UpperBound::one());
-    UpperBound reach =
-        UpperBound::fromDouble(step.radius) * sqrtOfCount(counts.width);
-    y.lipLInf = x.lipLInf * UpperBound::fromRatio(1, 2) *
-                (UpperBound::one() + sqrtOfCount(counts.width));
-    y.radiusToken = min(x.radiusToken, reach);
+    UpperBound root = sqrtOfCount(count);
+    y.lipLInf =
+        x.lipLInf * UpperBound::fromRatio(1, 2) * (UpperBound::one() + root);
     y.radiusL2 = x.radiusL2;
-    y.spread = y.radiusToken;
+    if (!axis || !areWidth(out, *axis) || counts.width != count) {
+      y.lipToken = UpperBound::unbounded();
+      return y;
+    }
+    y.radiusToken =
+        min(x.radiusToken, UpperBound::fromDouble(step.radius) * root);
+    y.spread = x.spread;
     return y;
   }
   bool centered = step.form == "layer_norm" || step.form == "group_norm";
@@ -201,11 +218,8 @@ Facts rules::evaluate(const NormStep &step, StepContext &context) {
   UpperBound root = UpperBound::sqrtOf(*count);
   UpperBound most =
       centered ? UpperBound::sqrtOf(*count - 1) : UpperBound::sqrtOf(*count);
-  bool onWidth = counts.width == count;
-  for (size_t i = 0; i != out.size(); ++i)
-    if (int64_t(i) >= *axis && out[i].isPosition() && staticSize(out[i]) != 1)
-      onWidth = false;
-  if (onWidth) {
+  bool insideWidth = areWidth(out, *axis);
+  if (insideWidth && counts.width == count) {
     y.radiusToken = root * affine->gain + affine->biasNorm;
     y.spread = root * affine->gain;
     IntervalVector entries;
@@ -217,7 +231,8 @@ Facts rules::evaluate(const NormStep &step, StepContext &context) {
     return y;
   }
   // The normalised axes are not exactly the width axes.
-  y.lipToken = UpperBound::unbounded();
+  if (!insideWidth)
+    y.lipToken = UpperBound::unbounded();
   if (counts.elements)
     y.radiusL2 =
         UpperBound::sqrtOf(*counts.elements) * affine->gain +

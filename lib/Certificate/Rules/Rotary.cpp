@@ -139,5 +139,9 @@ Facts rules::evaluate(const RotaryStep &step, StepContext &context) {
   y.lipLInf = rho.linf * x.lipLInf;
   y.radiusL2 = rho.l2 * x.radiusL2;
   y.radiusToken = rho.l2 * x.radiusToken;
+  // Blocks must lie inside one position's vector.
+  const std::vector<PlanAxis> &out = context.outputAxes();
+  if (out.empty() || (out.back().isPosition() && staticSize(out.back()) != 1))
+    y.lipToken = y.radiusToken = UpperBound::unbounded();
   return y;
 }
