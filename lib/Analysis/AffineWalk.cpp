@@ -111,6 +111,11 @@ static ConstantRef makeReshape(ConstantRef operand, std::vector<int64_t> shape,
                                ConstantExpr::Kind kind) {
   if (operand->shape == shape)
     return operand;
+  // A reshape there and back is the constant itself, which keeps what the
+  // evaluator knows about its rounding.
+  if (kind == ConstantExpr::Kind::Reshape && operand->kind == kind &&
+      operand->operands.front()->shape == shape)
+    return operand->operands.front();
   auto expr = std::make_shared<ConstantExpr>();
   expr->kind = kind;
   expr->type = operand->type;
