@@ -284,8 +284,16 @@ AffineImage AffineWalk::compute(Value value) {
                     ArrayRef<int64_t> selected) -> AffineImage {
     auto image = imageOf(operand);
     Axes inputAxes = getAxes(operand.getType());
-    if (!image || inputAxes[axis].isPosition())
+    if (!image)
       return self;
+    if (inputAxes[axis].isPosition()) {
+      // Some of the positions, each once: the same map at each.
+      SmallVector<int64_t> sorted(selected);
+      llvm::sort(sorted);
+      bool distinct =
+          std::adjacent_find(sorted.begin(), sorted.end()) == sorted.end();
+      return distinct ? *image : self;
+    }
     auto rows = selectAlong(inputAxes, axis, selected);
     if (!rows)
       return self;
@@ -450,8 +458,11 @@ AffineImage AffineWalk::compute(Value value) {
           auto image = imageOf(slice.getInput());
           return image ? *image : self;
         }
-        if (inputAxes[*cut].isPosition())
-          return self;
+        if (inputAxes[*cut].isPosition()) {
+          // Some of the positions, each once: the same map at each.
+          auto image = imageOf(slice.getInput());
+          return image ? *image : self;
+        }
         SmallVector<int64_t> selected;
         for (int64_t i = 0; i < *axes[*cut].size.getStatic(); ++i)
           selected.push_back(slice.getStarts()[*cut] +

@@ -191,6 +191,45 @@ static void printQuestion(const Plan &plan) {
   llvm::outs() << ".\n";
 }
 
+/// The free symbols that count items of a batch in the origin.
+static std::vector<std::string> findBatchSymbols(const Plan &plan) {
+  std::vector<std::string> symbols;
+  auto origin = plan.tensors.find(plan.question.origin);
+  if (origin == plan.tensors.end())
+    return symbols;
+  for (const PlanAxis &axis : origin->second.axes)
+    if (axis.role == "batch")
+      for (const std::string &symbol : axis.size.getSymbols())
+        if (!plan.sizes.contains(symbol))
+          symbols.push_back(symbol);
+  return symbols;
+}
+
+/// Evaluates for every batch size and, where attention lets that lose (rules
+/// per token say nothing about the l2 norm of a batch of unknown size), for one
+/// item alone; keeps the smaller bound.
+static Evaluation evaluateBest(Plan &plan, const WeightArchive &weights,
+                               const EvaluateOptions &options) {
+  Evaluation best = evaluatePlan(plan, weights, options);
+  bool hasAttention = llvm::any_of(plan.steps, [](const PlanStep &step) {
+    return std::holds_alternative<AttentionStep>(step.detail);
+  });
+  std::vector<std::string> symbols = findBatchSymbols(plan);
+  bool wholeTensor = plan.question.outputNorm != Norm::MaxRms;
+  if (symbols.empty() || !wholeTensor ||
+      !(hasAttention || best.claim.isUnbounded()))
+    return best;
+  Plan single = plan;
+  for (const std::string &symbol : symbols)
+    single.sizes[symbol] = 1;
+  Evaluation alone = evaluatePlan(single, weights, options);
+  if (alone.claim < best.claim) {
+    plan.sizes = single.sizes;
+    return alone;
+  }
+  return best;
+}
+
 int lipt::certify(const CertifyOptions &options) {
   if (std::optional<std::string> fault = checkFloatingPointEnvironment()) {
     llvm::WithColor::error(llvm::errs(), "lipt-certify") << *fault << "\n";
@@ -214,7 +253,7 @@ int lipt::certify(const CertifyOptions &options) {
   evaluateOptions.progress = [&](double done, const std::string &what) {
     progress.show(done, what);
   };
-  Evaluation evaluation = evaluatePlan(*plan, *model.weights, evaluateOptions);
+  Evaluation evaluation = evaluateBest(*plan, *model.weights, evaluateOptions);
   progress.show(1, "searching for a large attained ratio");
   Sandwich sandwich = searchAttained(*model.module, *model.weights,
                                      evaluation.plan, options.attackSteps);

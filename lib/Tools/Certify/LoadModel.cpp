@@ -77,7 +77,6 @@ LoadedModel lipt::loadModel(const CertifyOptions &options,
     return model;
   PassManager passes(&context);
   passes.addPass(createCSEPass());
-  passes.addPass(createCanonicalizerPass());
   if (failed(passes.run(*model.module)))
     model.module = nullptr;
   return model;

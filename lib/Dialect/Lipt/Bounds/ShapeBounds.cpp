@@ -81,7 +81,8 @@ struct ConcatBounds
       }
       ConstantRef constant = plan.constant(operand);
       if (!constant)
-        constant = broadcastSource(plan, operand);
+        constant = broadcastSource(plan, operand,
+                                   getAxes(concat.getResult().getType()));
       if (!constant) {
         plan.unbounded(op, "a constant part with a symbolic size (bind it with "
                            "--shape)");
@@ -95,7 +96,8 @@ struct ConcatBounds
 
   /// A constant that is one token repeated over symbolic position axes (a class
   /// token expanded to the batch): the token, with sizes 1 on those axes.
-  static ConstantRef broadcastSource(BoundPlanBuilder &plan, Value value) {
+  static ConstantRef broadcastSource(BoundPlanBuilder &plan, Value value,
+                                     ArrayRef<Axis> resultAxes) {
     Axes axes = getAxes(value.getType());
     Value inner = value;
     // Adding zeros of the batch's size is how some exporters expand.
@@ -123,8 +125,10 @@ struct ConcatBounds
     padded->shape.assign(axes.size() - token->shape.size(), 1);
     padded->shape.insert(padded->shape.end(), token->shape.begin(),
                          token->shape.end());
-    for (auto [axis, size] : llvm::zip_equal(axes, padded->shape))
-      if (axis.size.getStatic() != size && !(size == 1 && axis.isPosition()))
+    for (auto [axis, resultAxis, size] :
+         llvm::zip_equal(axes, resultAxes, padded->shape))
+      if (axis.size.getStatic() != size &&
+          !(size == 1 && resultAxis.isPosition()))
         return nullptr;
     return padded;
   }
