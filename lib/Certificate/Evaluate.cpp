@@ -260,9 +260,8 @@ static void evaluateSteps(Evaluation &evaluation, const WeightArchive &archive,
     Facts own = std::visit(
         [&](const auto &detail) { return rules::evaluate(detail, context); },
         step.detail);
-    applyClosure(own, context.outputAxes());
     StepEvaluation result;
-    result.facts = claimed(own);
+    result.facts = closeAndClaim(std::move(own), context.outputAxes());
     result.matrices.assign(context.getUsedMatrices().begin(),
                            context.getUsedMatrices().end());
     result.reason = context.getReason();

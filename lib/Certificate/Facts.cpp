@@ -166,6 +166,27 @@ Facts lipt::claimed(const Facts &facts) {
   return claim;
 }
 
+Facts lipt::closeAndClaim(Facts facts, const std::vector<PlanAxis> &axes) {
+  if (facts.range)
+    for (Interval &entry : facts.range->entries)
+      entry = claimed(entry);
+  std::optional<EntryRange> before = facts.range;
+  applyClosure(facts, axes);
+  Facts claim = claimed(facts);
+  if (!before || !claim.range || before->axis != claim.range->axis ||
+      before->entries.size() != claim.range->entries.size())
+    return claim;
+  // Ends that the closure left alone have their room already.
+  for (size_t i = 0; i != before->entries.size(); ++i) {
+    Interval &entry = claim.range->entries[i];
+    if (facts.range->entries[i].lo == before->entries[i].lo)
+      entry.lo = before->entries[i].lo;
+    if (facts.range->entries[i].hi == before->entries[i].hi)
+      entry.hi = before->entries[i].hi;
+  }
+  return claim;
+}
+
 /// Radii and range of a domain, before closure.
 static void applyDomain(Facts &facts, const Domain &domain, Norm norm,
                         const TensorCounts &counts, const TableFacts *table) {

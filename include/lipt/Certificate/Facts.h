@@ -72,6 +72,10 @@ void meet(Facts &facts, const Facts &newer);
 /// The values a certificate claims: each with the room of decision D3. Later
 /// steps must read these, not the tighter ones they come from.
 Facts claimed(const Facts &facts);
+/// What a step claims whose rule gave `facts`: the room of ranges is added
+/// before the closure, so that norms which follow from a range follow from the
+/// claimed one as well, then the closure and the room of everything else.
+Facts closeAndClaim(Facts facts, const std::vector<PlanAxis> &axes);
 /// A range end moved outward by 2^-40 of the larger end; exact zeros stay.
 Interval claimed(const Interval &interval);
 

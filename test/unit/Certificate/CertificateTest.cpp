@@ -186,6 +186,21 @@ TEST(Facts, ClaimsLeaveRoomAndKeepZeros) {
   EXPECT_GT(claim.range->entries[0].hi, 3);
 }
 
+TEST(Facts, NormsFollowFromTheClaimedRange) {
+  // A narrow range far from zero: its room is large against its width, and the
+  // spread must cover it.
+  auto width = axes({{1, "batch"}, {4, "feature"}});
+  Facts facts;
+  facts.range = EntryRange{{Interval::of(1000, 1000.0001)}, std::nullopt};
+  Facts claim = closeAndClaim(facts, width);
+  Facts again;
+  again.range = claim.range;
+  applyClosure(again, width);
+  EXPECT_GE(claim.spread, again.spread);
+  EXPECT_GE(claim.radiusToken, again.radiusToken);
+  EXPECT_GE(claim.radiusL2, again.radiusL2);
+}
+
 TEST(Facts, EmbeddingDomainIsTheSmallestCentredBall) {
   MemoryArchive archive;
   auto ids = axes({{7, "token"}, {2, "feature"}});
