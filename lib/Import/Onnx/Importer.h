@@ -68,6 +68,8 @@ public:
 
   /// "node 'n' (Conv): …", with the message to come.
   mlir::InFlightDiagnostic emitError();
+  /// Runs a check of an operation and puts the node before its diagnostic.
+  mlir::LogicalResult check(llvm::function_ref<mlir::LogicalResult()> test);
 
   //===--- Inputs ---===//
   unsigned getNumInputs() const { return node.input_size(); }
@@ -299,11 +301,11 @@ OpTy NodeImporter::createInferred(
                                          state.getRawProperties(), {}, types);
                 }) {
     // The builder that infers types would abort on failure.
-    if (failed(OpTy::inferReturnTypes(context, loc, operands, dictionary,
-                                      state.getRawProperties(), {}, types))) {
-      emitError() << "shapes or attributes do not fit each other";
+    if (failed(check([&] {
+          return OpTy::inferReturnTypes(context, loc, operands, dictionary,
+                                        state.getRawProperties(), {}, types);
+        })))
       return {};
-    }
   } else {
     types.push_back(operands.front().getType());
   }

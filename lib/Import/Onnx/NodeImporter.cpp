@@ -42,6 +42,21 @@ InFlightDiagnostic NodeImporter::emitError() {
   return mlir::emitError(loc) << getDescription() << ": ";
 }
 
+LogicalResult NodeImporter::check(llvm::function_ref<LogicalResult()> test) {
+  std::string message;
+  {
+    ScopedDiagnosticHandler handler(builder.getContext(),
+                                    [&](Diagnostic &diagnostic) {
+                                      if (message.empty())
+                                        message = diagnostic.str();
+                                      return success();
+                                    });
+    if (succeeded(test()))
+      return success();
+  }
+  return emitError() << (message.empty() ? "is not valid" : message);
+}
+
 //===----------------------------------------------------------------------===//
 // Inputs
 //===----------------------------------------------------------------------===//
@@ -173,8 +188,7 @@ bool NodeImporter::checkResults(Operation *op) {
 
 Operation *NodeImporter::insert(OperationState &state) {
   Operation *op = builder.create(state);
-  if (!checkResults(op) || failed(verify(op))) {
-    emitError() << "is not valid";
+  if (!checkResults(op) || failed(check([&] { return verify(op); }))) {
     op->erase();
     return nullptr;
   }

@@ -517,17 +517,21 @@ static LogicalResult importBlocks(NodeImporter &node) {
     return size.dividedBy(SymbolicSize(by)).value_or(SymbolicSize::invalid());
   };
   SymbolicSize b(block), n = sizes[0], c = sizes[1], h = sizes[2], w = sizes[3];
+  // Where the channel stands among the block's rows and columns.
+  bool columnFirst = node.getString("mode", "DCR") == "CRD";
   SmallVector<SymbolicSize> split, joined;
   SmallVector<int64_t> order;
   if (node.node.op_type() == "SpaceToDepth") {
     h = divide(h, block);
     w = divide(w, block);
     split = {n, c, h, b, w, b};
-    order = {0, 3, 5, 1, 2, 4};
+    if (columnFirst)
+      order = {0, 1, 3, 5, 2, 4};
+    else
+      order = {0, 3, 5, 1, 2, 4};
     joined = {n, c * b * b, h, w};
   } else {
     c = divide(c, block * block);
-    bool columnFirst = node.getString("mode", "DCR") == "CRD";
     if (columnFirst) {
       split = {n, c, b, b, h, w};
       order = {0, 1, 4, 2, 5, 3};
