@@ -197,6 +197,21 @@ static std::vector<int64_t> transposeRows(ArrayRef<Axis> input,
   return rows;
 }
 
+/// True if a transpose changes the order of position axes.
+static bool reordersPositions(ArrayRef<Axis> input,
+                              ArrayRef<int64_t> permutation) {
+  const SymbolicSize one(1);
+  int64_t last = -1;
+  for (int64_t axis : permutation) {
+    if (!input[axis].isPosition() || input[axis].size == one)
+      continue;
+    if (axis < last)
+      return true;
+    last = axis;
+  }
+  return false;
+}
+
 //===----------------------------------------------------------------------===//
 // The walk
 //===----------------------------------------------------------------------===//
@@ -247,8 +262,10 @@ AffineImage AffineWalk::compute(Value value) {
                });
   };
   auto derive = [&](const AffineImage &from, AffineRef map, unsigned factors) {
-    return AffineImage{std::move(map), from.source, from.normalized,
-                       from.factors + factors};
+    AffineImage image = from;
+    image.map = std::move(map);
+    image.factors += factors;
+    return image;
   };
   auto withVector = [&](Value operand, Value constant, MapExpr::Kind kind,
                         double alpha, unsigned factors) -> AffineImage {
@@ -268,8 +285,7 @@ AffineImage AffineWalk::compute(Value value) {
       auto image = imageOf(operand);
       if (!image || !sameShape(operand))
         return self;
-      if (!maps.empty() && (image->source != result.source ||
-                            image->normalized != result.normalized))
+      if (!maps.empty() && !image->isAlignedWith(result))
         return self;
       unsigned factorCount = result.factors + image->factors;
       result = *image;
@@ -279,6 +295,19 @@ AffineImage AffineWalk::compute(Value value) {
     result.map = makeSum(std::move(maps), {factors.begin(), factors.end()});
     ++result.factors;
     return result;
+  };
+  /// The image after a selection along a position axis.
+  auto arranged = [&](AffineImage image, ArrayRef<Axis> inputAxes, int64_t axis,
+                      ArrayRef<int64_t> selected,
+                      std::string count = "") -> AffineImage {
+    llvm::raw_string_ostream os(image.arrangement);
+    for (const Axis &inputAxis : inputAxes)
+      if (inputAxis.isPosition())
+        os << inputAxis.size.toString() << ",";
+    os << "@" << axis << ":" << count << "[";
+    llvm::interleaveComma(selected, os);
+    os << "];";
+    return image;
   };
   auto select = [&](Value operand, int64_t axis,
                     ArrayRef<int64_t> selected) -> AffineImage {
@@ -407,7 +436,9 @@ AffineImage AffineWalk::compute(Value value) {
           if (axis.size != one &&
               axis.isPosition() == (static_cast<int64_t>(index) >= first))
             return self;
-        AffineImage image{makeIdentity(*width), value, true, 1};
+        AffineImage image{makeIdentity(*width), value};
+        image.normalized = true;
+        image.factors = 1;
         if (Value gain = norm.getGain()) {
           ConstantRef vector = asWidthVector(gain, axes);
           if (!vector)
@@ -435,6 +466,8 @@ AffineImage AffineWalk::compute(Value value) {
         if (!image)
           return self;
         Axes inputAxes = getAxes(transpose.getInput().getType());
+        if (reordersPositions(inputAxes, transpose.getPermutation()))
+          return self;
         return derive(
             *image,
             makeSelect(image->map,
@@ -461,7 +494,11 @@ AffineImage AffineWalk::compute(Value value) {
         if (inputAxes[*cut].isPosition()) {
           // Some of the positions, each once: the same map at each.
           auto image = imageOf(slice.getInput());
-          return image ? *image : self;
+          if (!image || slice.getSteps()[*cut] == 0)
+            return self;
+          return arranged(*image, inputAxes, *cut,
+                          {slice.getStarts()[*cut], slice.getSteps()[*cut]},
+                          axes[*cut].size.toString());
         }
         SmallVector<int64_t> selected;
         for (int64_t i = 0; i < *axes[*cut].size.getStatic(); ++i)
@@ -506,9 +543,7 @@ AffineImage AffineWalk::compute(Value value) {
         SmallVector<int64_t> lengths;
         for (Value operand : concat.getInputs()) {
           auto image = imageOf(operand);
-          if (!image ||
-              (result.source && (image->source != result.source ||
-                                 image->normalized != result.normalized)))
+          if (!image || (result.source && !image->isAlignedWith(result)))
             return self;
           unsigned factors = result.factors + image->factors;
           result = *image;

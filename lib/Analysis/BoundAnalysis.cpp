@@ -40,10 +40,11 @@ public:
       return failure();
     for (Operation &op : function.getBody().front().without_terminator())
       visit(&op);
-    appendSelection();
     if (plan.question.origin.empty())
       return function.emitError("no floating-point value depends on input '")
              << getTensorName(input) << "'; choose another with --input";
+    if (failed(appendSelection()))
+      return failure();
     return chooseNorms();
   }
 
@@ -53,7 +54,7 @@ private:
   LogicalResult chooseNorms();
   void visit(Operation *op);
   /// (B-row): the affine head before the output, for one logit or a difference.
-  void appendSelection();
+  LogicalResult appendSelection();
   /// Starts the bound at a float result of an integer computation.
   void startAt(Operation *op);
 
@@ -197,19 +198,32 @@ void FunctionAnalysis::visit(Operation *op) {
     appendJointRules(builder, result);
 }
 
-void FunctionAnalysis::appendSelection() {
+LogicalResult FunctionAnalysis::appendSelection() {
+  if (!question.selectIndex)
+    return success();
   plan.question.selectIndex = question.selectIndex;
   plan.question.selectMinus = question.selectMinus;
-  if (!question.selectIndex || !builder.hasFacts(output))
-    return;
+  Axes axes = getAxes(output.getType());
+  std::optional<int64_t> width = getWidth(axes);
   AffineImage image = builder.getAffineWalk().walk(output);
-  if (!image.map || image.normalized || image.source == output)
-    return;
+  if (!builder.hasFacts(output) || axes.empty() || axes.back().isPosition() ||
+      axes.back().size.getStatic() != width || !image.map || image.normalized ||
+      image.source == output)
+    return function.emitError("one entry of the output can be bounded only "
+                              "after a linear last layer whose outputs are the "
+                              "last axis");
+  for (std::optional<int64_t> index :
+       {question.selectIndex, question.selectMinus})
+    if (index && (*index < 0 || *index >= *width))
+      return function.emitError("output index ")
+             << *index << " is outside the last axis of " << *width
+             << " entries";
   PlanStep &step =
       builder.add(output, "B-row", {image.source},
                   RowStep{image.map, builder.name(image.source)},
                   builder.operationsBetween({image.source}, output));
   step.roles["source"] = builder.name(image.source);
+  return success();
 }
 
 } // namespace

@@ -133,7 +133,12 @@ static void appendAttention(BoundPlanBuilder &builder, AttentionOp core,
   std::string sourceQ = getSourceName(builder, q.image);
   std::string sourceK = getSourceName(builder, k.image);
   std::string sourceV = getSourceName(builder, v.image);
-  bool self = sourceQ == sourceK && sourceK == sourceV;
+  // Key and value of one index must stem from the same position.
+  bool aligned = k.image.arrangement == v.image.arrangement;
+  bool self = aligned && q.image.arrangement == k.image.arrangement &&
+              sourceQ == sourceK && sourceK == sourceV;
+  if (!aligned && sourceK == sourceV)
+    return;
   StringRef rule = "A";
   if (!self)
     rule = "A-X";

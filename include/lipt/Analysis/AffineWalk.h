@@ -22,9 +22,18 @@ struct AffineImage {
   /// The source is the normalised vector inside the norm layer that defines
   /// `source`, before its gain and bias: norm(source).
   bool normalized = false;
+  /// How the positions are reordered or selected on the way: images of one
+  /// source stand at the same positions only if their arrangements are equal.
+  std::string arrangement;
   /// Matrices, scalings and sums on the way: a map with fewer than two gains
   /// nothing over the single operation's rule.
   unsigned factors = 0;
+
+  /// The same source, seen at the same positions.
+  bool isAlignedWith(const AffineImage &other) const {
+    return source == other.source && normalized == other.normalized &&
+           arrangement == other.arrangement;
+  }
 };
 
 /// Walks back from values through operations that keep positions apart.

@@ -42,14 +42,24 @@ public:
         return success();
       reported = true;
       llvm::WithColor::error(llvm::errs(), "lipt-certify");
-      if (!llvm::isa<UnknownLoc>(diagnostic.getLocation()))
-        llvm::errs() << diagnostic.getLocation() << ": ";
+      printLocation(diagnostic.getLocation());
       llvm::errs() << diagnostic.str() << "\n";
       return success();
     });
   }
 
 private:
+  /// "file:line:column: ", or the file alone where a line means nothing.
+  static void printLocation(Location location) {
+    auto place = location->findInstanceOf<FileLineColLoc>();
+    if (!place)
+      return;
+    llvm::errs() << place.getFilename().getValue() << ":";
+    if (place.getLine() > 0)
+      llvm::errs() << place.getLine() << ":" << place.getColumn() << ":";
+    llvm::errs() << " ";
+  }
+
   bool reported = false;
 };
 
