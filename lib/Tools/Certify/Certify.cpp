@@ -9,6 +9,7 @@
 
 #include "Explanation.h"
 #include "LoadModel.h"
+#include "PublishedFormula.h"
 #include "Sandwich.h"
 #include "lipt/Certificate/Certificate.h"
 #include "lipt/Certificate/PrintPlan.h"
@@ -295,6 +296,8 @@ int lipt::certify(const CertifyOptions &options) {
       llvm::outs() << text.str();
     }
     printExplanation(llvm::outs(), blocks);
+    if (options.publishedFormula)
+      printPublishedFormula(llvm::outs(), evaluation);
   }
   if (evaluation.claim.isUnbounded())
     printCauses(evaluation);

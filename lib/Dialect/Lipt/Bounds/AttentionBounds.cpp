@@ -41,7 +41,9 @@ std::optional<AttentionStep> lipt::describeAttentionCore(BoundPlanBuilder &plan,
   step.queryCount = at(query, 2);
   step.keyCount = at(key, 2);
   step.attention = plan.name(core.getResult());
-  step.scales = {core.getScale().convertToDouble()};
+  // The stored double may be the nearest to a product or quotient.
+  step.scales = {std::nextafter(std::abs(core.getScale().convertToDouble()),
+                                std::numeric_limits<double>::infinity())};
   step.softcap = core.getSoftcap().convertToDouble();
   step.causal = core.getCausal();
   step.finiteFill = core.getMask() && core.getMaskKind() == MaskKind::Fill;
