@@ -146,7 +146,10 @@ Interval lipt::claimed(const Interval &interval) {
   double lo = std::abs(interval.lo), hi = std::abs(interval.hi);
   double larger =
       std::max(std::isfinite(lo) ? lo : 0, std::isfinite(hi) ? hi : 0);
-  UpperBound room = UpperBound::fromDouble(larger).scaledByPowerOfTwo(-40);
+  // Near the subnormals two honest roundings differ by more than a relative
+  // room.
+  UpperBound room = UpperBound::fromDouble(larger).scaledByPowerOfTwo(-40) +
+                    UpperBound::fromDouble(0x1p-1000);
   Interval wide = widen(interval, room);
   return {interval.lo == 0 ? 0 : wide.lo, interval.hi == 0 ? 0 : wide.hi};
 }

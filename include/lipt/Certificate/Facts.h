@@ -76,7 +76,8 @@ Facts claimed(const Facts &facts);
 /// before the closure, so that norms which follow from a range follow from the
 /// claimed one as well, then the closure and the room of everything else.
 Facts closeAndClaim(Facts facts, const std::vector<PlanAxis> &axes);
-/// A range end moved outward by 2^-40 of the larger end; exact zeros stay.
+/// A range end moved outward by 2^-40 of the larger end and 2^-1000; exact
+/// zeros stay.
 Interval claimed(const Interval &interval);
 
 /// Largest row norm and the entries' interval of an embedding table.

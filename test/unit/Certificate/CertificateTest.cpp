@@ -186,6 +186,12 @@ TEST(Facts, ClaimsLeaveRoomAndKeepZeros) {
   EXPECT_GT(claim.range->entries[0].hi, 3);
 }
 
+TEST(Facts, SubnormalEndsGetRoomAsWell) {
+  Interval claim = claimed(Interval::of(0x1p-1074, 0x1.8p-1073));
+  EXPECT_LT(claim.lo, 0);
+  EXPECT_GT(claim.hi, 0x1p-1001);
+}
+
 TEST(Facts, NormsFollowFromTheClaimedRange) {
   // A narrow range far from zero: its room is large against its width, and the
   // spread must cover it.
