@@ -57,7 +57,7 @@ void attentionLogits(AttentionOp op, const AttentionShape &shape,
                      const T *query, const T *key, const Tensor *mask,
                      std::span<T> logits, std::vector<uint8_t> &passes);
 
-/// Softmax in place of rows of `width` > 0 entries.
+/// Softmax in place of rows of `width` > 0 entries; rows of -inf become zeros.
 template <typename T> void softmaxRows(std::span<T> rows, int64_t width);
 
 struct RotaryShape {

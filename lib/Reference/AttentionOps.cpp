@@ -137,6 +137,11 @@ template <typename T> void softmaxRows(std::span<T> rows, int64_t width) {
   for (size_t begin = 0; begin < rows.size(); begin += width) {
     T *row = rows.data() + begin;
     T largest = *std::max_element(row, row + width);
+    // ONNX: a query that may look at nothing gets nothing.
+    if (largest == -std::numeric_limits<T>::infinity()) {
+      std::fill_n(row, width, T(0));
+      continue;
+    }
     double sum = 0;
     for (int64_t i = 0; i < width; ++i)
       sum += std::exp(static_cast<double>(row[i]) - largest);
