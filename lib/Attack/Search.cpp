@@ -70,26 +70,33 @@ Vector Search::sampleDirection() {
   return map.inputNorm().steepest(v, v);
 }
 
-/// The centre first, then points of many sizes, inside and on the boundary.
+/// The point nearest to 0 and the centre first; then points of many sizes
+/// around them, of which some differ in few entries (images are mostly dark)
+/// and some sit in corners.
 Vector Search::samplePoint(int64_t number) {
   Vector x(map.inputCount(), 0.0);
   bool box = std::isfinite(region.low) && std::isfinite(region.high);
-  bool corners = number % 3 == 2;
-  double centre = box ? (region.low + region.high) / 2 : 0.0;
-  double size = number == 0 ? 0.0 : std::exp2(-4 * random.uniform());
-  if (!region.ballNorm && !box && number > 0)
+  bool fromCentre = number % 2 == 1;
+  if (box && fromCentre)
+    std::fill(x.begin(), x.end(), (region.low + region.high) / 2);
+  region.project(x);
+  if (number < 2)
+    return x;
+  double density = number % 4 < 2 ? 1.0 : std::exp2(-5 * random.uniform());
+  double size = std::exp2(-4 * random.uniform());
+  if (!region.ballNorm && !box)
     size = std::exp2(8 * random.uniform() - 5);
-  for (double &entry : x) {
+  Vector change(x.size(), 0.0);
+  for (double &entry : change) {
     double value = box ? 2 * random.uniform() - 1 : random.normal();
-    if (corners)
+    if (number % 3 == 2)
       value = value < 0 ? -1 : 1;
-    entry = centre + size * value * (box ? (region.high - region.low) / 2 : 1);
+    if (random.uniform() < density)
+      entry = value * (box ? region.high - region.low : 1);
   }
-  if (region.ballNorm && !box) {
-    double norm = region.ballNorm->of(x);
-    for (double &entry : x)
-      entry *= norm > 0 ? size * region.radius / norm : 0.0;
-  }
+  double norm = region.ballNorm && !box ? region.ballNorm->of(change) : 0;
+  double unit = norm > 0 ? region.radius / norm : 1;
+  x = combine(x, size * unit, change);
   region.project(x);
   return x;
 }
