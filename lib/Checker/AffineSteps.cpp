@@ -180,7 +180,8 @@ AffineMap AffineWalk::arithmetic(const Node &node) {
       fail(node.name());
     Map a = visit(node.inputs[0]), b = visit(node.inputs[1]);
     if (graph.shape(node.inputs[0]) != outShape ||
-        graph.shape(node.inputs[1]) != outShape || a->axes != b->axes)
+        graph.shape(node.inputs[1]) != outShape || a->axes != b->axes ||
+        a->selected != b->selected)
       reject("'", node.name(), "' adds tensors of different arrangement");
     AffineMap result = *a;
     double sign = node.opType == "Sub" ? -1 : 1;
@@ -338,18 +339,36 @@ AffineMap AffineWalk::select(const Node &node, const std::string &tensor) {
   std::vector<std::vector<int64_t>> picks(shape.size());
   bool dropped = false;
   int64_t axisDropped = 0;
+  auto axes = map->axes;
+  auto selected = map->selected;
   auto pick = [&](int64_t axis, std::vector<int64_t> indices) {
-    if (map->axes[axis].position)
-      reject("'", tensor, "' selects positions");
-    picks[axis] = std::move(indices);
+    if (!axes[axis].position) {
+      picks[axis] = std::move(indices);
+      return;
+    }
+    // Evenly spaced positions of one piece.
+    auto &pieces = axes[axis].pieces;
+    int64_t count = static_cast<int64_t>(indices.size());
+    int64_t step = count > 1 ? indices[1] - indices[0] : 1;
+    for (int64_t i = 1; i < count; ++i)
+      if (step < 1 || indices[i] - indices[i - 1] != step)
+        reject("'", tensor, "' selects positions unevenly");
+    if (pieces.size() != 1 || count == 0)
+      reject("'", tensor, "' selects positions of several axes");
+    selected.push_back(std::to_string(pieces[0].axis) + "/" +
+                       pieces[0].stride.text() + "@" +
+                       std::to_string(indices[0]));
+    pieces[0].stride = pieces[0].stride * Size(step);
+    pieces[0].extent = Size(count);
+    if (count == 1)
+      axes[axis] = AxisOrigin();
   };
   if (node.is("Slice")) {
     auto ranges = sliceParameters(node, graph.constantInputs(node), shape);
     if (!ranges)
       fail(tensor);
     for (const auto &[axis, range] : *ranges) {
-      if (map->axes[axis].position && range.length == shape[axis] &&
-          range.step == 1)
+      if (range.length == shape[axis] && range.step == 1)
         continue; // the whole axis
       std::vector<int64_t> indices;
       int64_t length = knownLength(range.length);
@@ -406,7 +425,12 @@ AffineMap AffineWalk::select(const Node &node, const std::string &tensor) {
         next.push_back(base + index * strides[axis]);
     chosen = std::move(next);
   }
-  AffineMap result = rows(*map, chosen);
+  bool every = true;
+  for (const auto &indices : picks)
+    every = every && indices.empty();
+  AffineMap result = every ? *map : rows(*map, chosen);
+  result.axes = axes;
+  result.selected = selected;
   if (dropped)
     result.axes.erase(result.axes.begin() + axisDropped);
   return result;
@@ -424,7 +448,7 @@ AffineMap AffineWalk::concat(const Node &node) {
       Map map = visit(input);
       nodes.insert(map->nodes.begin(), map->nodes.end());
       std::vector<AxisOrigin> own = map->axes;
-      if (first && own != first->axes)
+      if (first && (own != first->axes || map->selected != first->selected))
         reject("'", node.name(), "' joins tensors of different arrangement");
       first = map;
     }

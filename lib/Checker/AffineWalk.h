@@ -14,8 +14,8 @@ namespace lipt::checker {
 
 /// One walk from `out` back to the source. Every step keeps the invariant that
 /// a tensor's entry at position p and width index i is Σ_j A_ij in(π(p), j) +
-/// b_i with π a bijection of positions that `axes` describes, so that two
-/// branches may be added exactly if their axes agree.
+/// b_i with π an injection of positions that `axes` describes, so that two
+/// branches may be added exactly if their axes and selections agree.
 class AffineWalk {
 public:
   AffineWalk(const Graph &graph, AffineSource source);

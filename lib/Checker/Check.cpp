@@ -135,7 +135,8 @@ private:
       listed.insert(index);
     }
     if (!step.nodes.empty() &&
-        graph.canonical(step.nodes.back()) != context.tensor)
+        graph.info(graph.canonical(step.nodes.back())).producer !=
+            graph.info(context.tensor).producer)
       reject("nodes: the last one does not produce the tensor");
     for (int64_t index : context.covered())
       if (!listed.count(index))
@@ -286,7 +287,7 @@ private:
 };
 
 std::string describe(const Certificate &certificate) {
-  std::string text = certificate.lipschitz.toDecimalUp() + " " +
+  std::string text = certificate.lipschitz.toDecimalUp(15) + " " +
                      nameOf(certificate.inputNorm) + " -> " +
                      nameOf(certificate.outputNorm) + ", '" +
                      certificate.origin + "' to '" + certificate.output + "'";

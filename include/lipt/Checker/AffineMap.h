@@ -32,7 +32,8 @@ struct AxisOrigin {
   bool operator==(const AxisOrigin &other) const = default;
 };
 
-/// out = A·in + b at every position with the same A, b: width vectors are
+/// out = A·in + b at every position with the same A, b (every position of out
+/// from one of in, no two from the same): width vectors are
 /// flattened row-major over the width axes in axis order. A is
 /// width(out) x width(in).
 struct AffineMap {
@@ -41,6 +42,9 @@ struct AffineMap {
   bool isIdentity = false; // then `matrix` is empty: the identity
   int64_t inputWidth = 0;
   std::vector<AxisOrigin> axes; // of `out`
+  /// Selections of positions on the way (the first token, say): two branches
+  /// meet the same positions only if these agree too.
+  std::vector<std::string> selected;
   /// Non-transparent, non-constant nodes that were walked through.
   std::set<int64_t> nodes;
 

@@ -97,6 +97,9 @@ Facts constantFacts(const Constant &constant, const Layout &layout);
 /// Facts of rows of a constant matrix, whichever are picked: lip 0, the largest
 /// row norm, the range per column (the last axis of `layout`).
 Facts tableFacts(const Constant &table, const Layout &layout);
+/// Facts of the source of a shape-preserving composite, in the roles of the
+/// tensor.
+Facts sourceInput(RuleContext &context, const std::string &name);
 /// Facts of an operand of the node: constant or in force, broadcast to the
 /// tensor's layout.
 Facts operandFacts(RuleContext &context, const std::string &name);

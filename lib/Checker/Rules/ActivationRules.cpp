@@ -55,7 +55,7 @@ Facts activation(RuleContext &context) {
     function = spelled->activation;
     context.cover(spelled->nodes);
   }
-  const Facts &x = context.input(source);
+  Facts x = sourceInput(context, source);
   Facts facts = scaledLips(x, function->slope);
   facts.radiusL2 =
       times(x.radiusL2, function->growth) +
@@ -78,7 +78,7 @@ struct Piece {
 
 Facts onRange(RuleContext &context, const std::string &source,
               const std::function<Piece(const Interval &)> &piece) {
-  const Facts &x = context.input(source);
+  Facts x = sourceInput(context, source);
   Range range = x.range ? *x.range : Range::everywhere(Interval::unknown());
   Extended slope = Extended::zero();
   for (Interval &entry : range.entries) {

@@ -1,5 +1,5 @@
 //===- ElementwiseRules.cpp - Two operands: B-add, B-mul, B-div, B-minmax,
-//B-where --===//
+// B-where --===//
 //
 // Part of lipt, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -98,10 +98,9 @@ Facts normalization(RuleContext &context) {
                                                 context.graph.canonical(found)))
       reject("the role '", role, "' is '", found, "'");
   }
-  const Facts &x = context.input(match->source);
+  Facts x = sourceInput(context, match->source);
   const Layout &layout = context.layout;
-  Facts z =
-      normalizedFacts(*match, x, Layout::of(context.graph, match->source));
+  Facts z = normalizedFacts(*match, x, layout);
   Facts gain, bias;
   bool hasGain = !match->gain.empty(), hasBias = !match->bias.empty();
   // Group norms hold one number per channel: as a [C, 1, …] constant.

@@ -150,8 +150,11 @@ Facts lipt::checker::broadcastFacts(const Facts &facts, const Layout &from,
   // axis of the operand that the result counts as width joins the norm.
   Extended joined = Extended::one();
   for (size_t i = 0; i < from.shape.size(); ++i)
-    if (!from.shape[i].isOne() && isPosition(from.roles[i]) &&
-        !isPosition(to.roles[i + shift])) {
+    if (!from.shape[i].isOne() && !isPosition(from.roles[i]) &&
+        isPosition(to.roles[i + shift])) {
+      result.spread = Extended::unbounded(); // the centre would move along it
+    } else if (!from.shape[i].isOne() && isPosition(from.roles[i]) &&
+               !isPosition(to.roles[i + shift])) {
       auto length = from.shape[i].constant();
       joined =
           joined * (length ? sqrtOfIntegerUp(*length) : Extended::unbounded());
@@ -253,6 +256,14 @@ Facts lipt::checker::operandFacts(RuleContext &context,
   }
   return broadcastFacts(context.input(name), Layout::of(context.graph, name),
                         context.layout);
+}
+
+Facts lipt::checker::sourceInput(RuleContext &context,
+                                 const std::string &name) {
+  Layout from = Layout::of(context.graph, name);
+  if (from.shape != context.layout.shape)
+    reject("'", name, "' and '", context.tensor, "' differ in shape");
+  return broadcastFacts(context.input(name), from, context.layout);
 }
 
 Facts lipt::checker::tableFacts(const Constant &table, const Layout &layout) {

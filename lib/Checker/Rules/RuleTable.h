@@ -28,6 +28,7 @@ RuleList softmaxRules();
 RuleList reductionRules();
 RuleList shapeRules();
 RuleList attentionRules();
+Rule rotaryRule(); // B-rope
 
 } // namespace lipt::checker
 

@@ -1,5 +1,5 @@
 //===- ShapeRules.cpp - Data movement: B-shape, B-concat, B-slice, B-pad and the
-//like --===//
+// like --===//
 //
 // Part of lipt, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -40,7 +40,6 @@ Facts regrouped(RuleContext &context, const Node &node) {
   if (!groups)
     return facts;
   Extended joined = Extended::one();
-  bool same = true;
   for (const AxisGroup &group : *groups) {
     bool toPosition = isPosition(to.roles[group.to[0]]);
     for (int64_t axis : group.to)
@@ -51,7 +50,6 @@ Facts regrouped(RuleContext &context, const Node &node) {
       if (!position && toPosition)
         return facts; // cannot come out of inferRoles
       if (position && !toPosition) {
-        same = false;
         auto length = from.shape[axis].constant();
         joined *= length ? sqrtOfIntegerUp(*length) : Extended::unbounded();
       }
@@ -90,8 +88,8 @@ Facts regrouped(RuleContext &context, const Node &node) {
   }
   facts.lipToken = times(x.lipToken, joined);
   facts.radiusToken = times(x.radiusToken, joined);
-  if (same)
-    facts.spread = x.spread;
+  // The centre of a joined token repeats the former one.
+  facts.spread = times(x.spread, joined);
   return facts;
 }
 

@@ -1,5 +1,5 @@
 //===- SoftmaxRules.cpp - Softmax and its logarithm: B-softmax, B-logsoftmax,
-//B-lse --===//
+// B-lse --===//
 //
 // Part of lipt, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -40,7 +40,7 @@ Facts softmax(RuleContext &context) {
   if (!match)
     reject("'", context.tensor, "' is not a softmax");
   context.cover(match->nodes);
-  const Facts &x = context.input(match->source);
+  Facts x = sourceInput(context, match->source);
   const Layout &layout = context.layout;
   Facts facts = scaledLips(x, Extended::fromDouble(0.5));
   if (!withinTokens(match->axes, layout))
