@@ -346,20 +346,20 @@ AffineMap AffineWalk::select(const Node &node, const std::string &tensor) {
       picks[axis] = std::move(indices);
       return;
     }
-    // Evenly spaced positions of one piece.
+    // Some positions, none twice: told apart by their list.
     auto &pieces = axes[axis].pieces;
     int64_t count = static_cast<int64_t>(indices.size());
-    int64_t step = count > 1 ? indices[1] - indices[0] : 1;
-    for (int64_t i = 1; i < count; ++i)
-      if (step < 1 || indices[i] - indices[i - 1] != step)
-        reject("'", tensor, "' selects positions unevenly");
-    if (pieces.size() != 1 || count == 0)
-      reject("'", tensor, "' selects positions of several axes");
-    selected.push_back(std::to_string(pieces[0].axis) + "/" +
-                       pieces[0].stride.text() + "@" +
-                       std::to_string(indices[0]));
-    pieces[0].stride = pieces[0].stride * Size(step);
-    pieces[0].extent = Size(count);
+    std::set<int64_t> distinct(indices.begin(), indices.end());
+    if (count == 0 || static_cast<int64_t>(distinct.size()) != count)
+      reject("'", tensor, "' repeats positions");
+    std::string text;
+    for (const AxisOrigin::Piece &piece : pieces)
+      text += std::to_string(piece.axis) + "/" + piece.stride.text() + "*" +
+              piece.extent.text() + " ";
+    for (int64_t index : indices)
+      text += "," + std::to_string(index);
+    selected.push_back(text);
+    pieces = {{pieces[0].axis, pieces[0].stride, Size(count)}};
     if (count == 1)
       axes[axis] = AxisOrigin();
   };

@@ -242,40 +242,54 @@ private:
     if (!selected && found == established.facts.end())
       reject("no facts are established for the output");
     const Facts &facts = selected ? *selected : found->second;
-    Counts counts = graph.counts(output);
-    Counts origin = graph.counts(certificate.origin);
-    Extended bound;
-    auto divided = [](const Extended &value,
-                      const std::optional<int64_t> &count) {
-      return count && *count > 0 ? value / sqrtOfIntegerDown(*count)
-                                 : Extended::unbounded();
-    };
-    switch (certificate.outputNorm) {
-    case Norm::L2:
-      bound = facts.lipL2;
-      break;
-    case Norm::Linf:
-      bound = facts.lipLinf;
-      break;
-    case Norm::Rms:
-      bound = divided(facts.lipL2, selected ? counts.positions : counts.all);
-      break;
-    case Norm::MaxRms:
-      bound = selected ? facts.lipToken : divided(facts.lipToken, counts.width);
-      break;
+    // √(lengths of the origin / lengths of the output); free symbols may
+    // cancel.
+    bool wholeIn = certificate.inputNorm == Norm::Rms,
+         tokensIn = certificate.inputNorm == Norm::MaxRms,
+         wholeOut = certificate.outputNorm == Norm::Rms,
+         tokensOut = certificate.outputNorm == Norm::MaxRms;
+    Size above =
+        wholeIn || tokensIn ? lengths(certificate.origin, wholeIn) : Size(1);
+    Size below = wholeOut || tokensOut ? lengths(output, wholeOut) : Size(1);
+    if (selected && (wholeOut || tokensOut)) {
+      auto rest = below.dividedBy(graph.shape(output).back());
+      below = rest ? *rest : below;
     }
-    std::optional<int64_t> scale;
-    if (certificate.inputNorm == Norm::Rms)
-      scale = origin.all;
-    else if (certificate.inputNorm == Norm::MaxRms)
-      scale = origin.width;
-    else
-      scale = 1;
-    bound =
-        times(bound, scale ? sqrtOfIntegerUp(*scale) : Extended::unbounded());
+    const Extended &lip = certificate.outputNorm == Norm::Linf ? facts.lipLinf
+                          : tokensOut                          ? facts.lipToken
+                                                               : facts.lipL2;
+    Extended bound = times(lip, rootOfRatio(above, below));
     if (!(bound <= certificate.lipschitz))
       reject("the claim is ", certificate.lipschitz.toDecimalUp(12),
              ", recomputed ", bound.toDecimalUp(12));
+  }
+
+  /// Product of all lengths of a tensor, or of its width axes.
+  Size lengths(const std::string &name, bool all) const {
+    const auto &shape = graph.shape(name);
+    const auto &roles = graph.info(graph.canonical(name)).roles;
+    Size result(1);
+    for (size_t i = 0; i < shape.size(); ++i)
+      if (all || !isPosition(roles.at(i)))
+        result = result * shape[i];
+    return result;
+  }
+
+  /// √(above/below), unbounded where symbols remain.
+  static Extended rootOfRatio(const Size &above, const Size &below) {
+    if (above == below)
+      return Extended::one();
+    if (auto ratio = above.dividedBy(below); ratio && ratio->constant())
+      return sqrtOfIntegerUp(*ratio->constant());
+    auto inverse = below.dividedBy(above);
+    auto a = above.constant(), b = below.constant();
+    if (inverse && inverse->constant()) {
+      a = 1;
+      b = inverse->constant();
+    }
+    if (!a || !b || *b < 1)
+      return Extended::unbounded();
+    return (Extended::fromInteger(*a) / static_cast<double>(*b)).sqrt();
   }
 
   const Certificate &certificate;

@@ -22,7 +22,8 @@ class Matcher {
 public:
   Matcher(const Graph &graph, NormalizationMatch &match,
           const std::vector<Size> &shape, const std::vector<int64_t> &axes)
-      : graph(graph), match(match), rows(graph, shape, axes), axes(axes) {
+      : graph(graph), match(match), rows(graph, shape, axes), shape(shape),
+        axes(axes) {
     match.axes = axes;
   }
 
@@ -112,6 +113,10 @@ private:
     if (const Node *mul = producerOf(graph, tensor, "Mul")) {
       auto split = splitConstant(graph, *mul);
       if (!split || !match.gain.empty())
+        return false;
+      // On a statistic without the full shape a constant belongs to the rows,
+      // not to the width, unless it is one number.
+      if (graph.shape(tensor) != shape && split->constant->value->count() != 1)
         return false;
       match.nodes.insert(graph.indexOf(*mul));
       match.gain = mul->inputs[split->constantFirst ? 0 : 1];
@@ -278,6 +283,7 @@ private:
   const Graph &graph;
   NormalizationMatch &match;
   RowStatistics rows;
+  std::vector<Size> shape;
   std::vector<int64_t> axes;
 };
 

@@ -46,7 +46,7 @@ Roles withMatrixWidth(Roles roles, const std::vector<Size> &shape) {
 }
 
 /// Role of an output axis of a broadcasting operation: that of the operands
-/// that really have the axis; position as soon as one of them calls it so.
+/// that really have the axis; width as soon as one of them calls it width.
 Roles broadcastRoles(const Graph &graph, const Node &node,
                      const std::vector<Size> &shape) {
   Roles result(shape.size(), Role::Unknown);
@@ -64,7 +64,7 @@ Roles broadcastRoles(const Graph &graph, const Node &node,
       Role role = info.roles[axis - shift];
       bool one = (*info.shape)[axis - shift].isOne() && !shape[axis].isOne();
       std::optional<Role> &slot = one ? neutral : full;
-      if (!slot || isPosition(role))
+      if (!slot || !isPosition(role))
         slot = role;
     }
     result[axis] = full ? *full : neutral.value_or(Role::Unknown);
@@ -235,7 +235,7 @@ std::vector<Role> lipt::checker::inferRoles(const Graph &graph,
       if (graph.isConstant(input) || info.roles.size() != result.size())
         continue;
       for (size_t i = 0; i < result.size(); ++i)
-        if (isPosition(info.roles[i]))
+        if (!isPosition(info.roles[i]))
           result[i] = info.roles[i];
     }
     return result;

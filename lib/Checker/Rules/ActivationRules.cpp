@@ -87,9 +87,11 @@ Facts onRange(RuleContext &context, const std::string &source,
     entry = own.image;
   }
   Facts facts = scaledLips(x, slope);
-  // The centre must lie in the range for the slope to hold on the way to it;
-  // the middle of the range does, another centre may not.
   facts.range = range;
+  // The centre may be moved into the hull of the range, where the slope holds
+  // on the whole way, without growing any distance.
+  if (x.range)
+    facts.spread = times(x.spread, piece(x.range->hull()).slope);
   return facts;
 }
 

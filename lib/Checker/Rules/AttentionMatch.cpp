@@ -158,7 +158,8 @@ AttentionOperand follow(const Graph &graph, const std::string &start,
         stage.nodes.insert(rotary->nodes.begin(), rotary->nodes.end());
         stage.tensor = rotary->source;
         stage.rotation = stage.rotation * rotary->norm;
-        stage.rotated = operand.rotary = true;
+        stage.rotationLinf = stage.rotationLinf * rotary->rowSum;
+        operand.rotary = true;
         continue;
       }
     break;
@@ -330,6 +331,12 @@ AttentionMatch matchNode(const Graph &graph, const std::string &y,
   match.nodes.insert(graph.indexOf(node));
   if (y != node.outputs[0])
     reject("only the first output of Attention is covered");
+  // No broadcasting of keys and values over the batch.
+  const auto &first = graph.shape(node.inputs[0]);
+  for (int i = 1; i < 3; ++i)
+    if (graph.shape(node.input(i)).size() != first.size() || first.empty() ||
+        graph.shape(node.input(i))[0] != first[0])
+      reject("the operands of '", y, "' differ in their batch axis");
   for (size_t i = 4; i < node.inputs.size(); ++i)
     if (!node.inputs[i].empty())
       reject("'", y, "': past keys and values have no declared radii");
@@ -444,9 +451,12 @@ Assembled lipt::checker::valueOutputMatrix(const Graph &graph, AffineMaps &maps,
       return maps.source(named.empty() ? step.role("source") : named);
     };
     AffineSource sourceV = source("source_v");
-    AttentionMatch match = matchAttention(
-        graph, step.role("attention"),
-        {source("source_q").tensor, source("source_k").tensor, sourceV.tensor});
+    std::set<std::string> stops = {source("source_q").tensor,
+                                   source("source_k").tensor, sourceV.tensor};
+    for (const char *role : {"q", "k", "v"})
+      if (!step.role(role).empty())
+        stops.insert(graph.canonical(step.role(role)));
+    AttentionMatch match = matchAttention(graph, step.role("attention"), stops);
     auto output = maps.get(tensor, maps.source(step.role("attention")));
     auto value = maps.get(match.v.base().tensor, sourceV);
     return valueOutputMatrix(match, output->spelled(), value->spelled());

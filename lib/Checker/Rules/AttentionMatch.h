@@ -24,8 +24,8 @@ struct AttentionOperand {
     /// Product of |scalar factors| and of rotary norms between this tensor and
     /// the product's operand.
     Extended scale = Extended::one();
-    Extended rotation = Extended::one();
-    bool rotated = false;
+    Extended rotation = Extended::one(); // ℓ2
+    Extended rotationLinf = Extended::one();
     /// Nodes in between.
     std::set<int64_t> nodes;
   };
@@ -92,9 +92,11 @@ private:
   bool isCausal = false;
 };
 
-/// The constant operand of the MatMul or Gemm that produces `tensor`, one
-/// matrix (B-lin-any).
-Assembled constantOperandMatrix(const Graph &graph, const std::string &tensor);
+/// Slice `slice` of the constant operand of the MatMul or Gemm that produces
+/// `tensor` (B-lin-any), and the canonical key of its norm.
+Assembled constantOperandMatrix(const Graph &graph, const std::string &tensor,
+                                int64_t slice);
+std::string contractedKey(const std::string &out, int64_t slice);
 
 /// [M_1 … M_H], M_h = W_o^h W_v^h, of the attention step for `tensor`.
 Assembled valueOutputMatrix(const Graph &graph, AffineMaps &maps,

@@ -135,7 +135,7 @@ void compareTokens(const RuleContext &context, const Projection &k,
     return axes;
   };
   if (positions(k) != positions(v) || k.map->selected != v.map->selected)
-    reject("keys and values of '", context.tensor,
+    reject("queries, keys and values of '", context.tensor,
            "' do not come from the same tokens");
 }
 
@@ -164,8 +164,11 @@ Setting settle(RuleContext &context) {
   };
   AffineSource q = source("source_q"), k = source("source_k"),
                v = source("source_v");
-  setting.match =
-      matchAttention(context.graph, y, {q.tensor, k.tensor, v.tensor});
+  std::set<std::string> stops = {q.tensor, k.tensor, v.tensor};
+  for (const char *role : {"q", "k", "v"})
+    if (!context.step.role(role).empty())
+      stops.insert(context.role(role));
+  setting.match = matchAttention(context.graph, y, stops);
   const AttentionMatch &match = setting.match;
   context.cover(match.nodes);
   for (const AttentionOperand *operand : {&match.q, &match.k, &match.v})
@@ -179,6 +182,8 @@ Setting settle(RuleContext &context) {
   setting.v = project(context, match.v.base().tensor, v, match.keyHeads);
   if (k.text() == v.text())
     compareTokens(context, setting.k, setting.v);
+  if (setting.oneSource)
+    compareTokens(context, setting.q, setting.v);
   // W_o and b_o.
   auto map = context.maps.get(context.tensor, context.maps.source(y));
   context.cover(map->nodes);
@@ -194,6 +199,19 @@ Setting settle(RuleContext &context) {
     setting.omega = min(setting.omega, *joint);
   Extended roots = sqrtOfIntegerUp(match.heads);
   setting.omegaValue = times(setting.omega, roots);
+  // Σ_h ‖W_o^h‖‖W_v^h‖ where the certificate knows the heads of W_o.
+  AffineSource attention = context.maps.source(y);
+  Extended separate = Extended::zero();
+  for (int64_t h = 0; h < match.heads; ++h) {
+    auto head = context.claimedNorm(
+        AffineKey{context.tensor, attention, -1, -1, h * each, (h + 1) * each}
+            .text());
+    separate +=
+        head ? times(*head,
+                     setting.v.headNorm[h / (match.heads / match.keyHeads)])
+             : Extended::unbounded();
+  }
+  setting.omegaValue = min(setting.omegaValue, separate);
   // Y holds every query head: repeat the value bias over its group.
   int64_t group = match.heads / match.keyHeads;
   std::vector<int64_t> repeated;
@@ -370,8 +388,6 @@ Facts crossAttention(RuleContext &context) {
       keys =
           max(keys, times(setting.k.headNorm[h], rk) + setting.k.headBias[h]);
     kappaQ = times(sigma * setting.q.norm, spreadV) * keys;
-    if (!shared)
-      reject("A-X with rotary embeddings needs keys and values of one source");
   } else {
     kappaQ = times(times(sigma * setting.q.norm * mk, spreadV), spreadK);
   }
@@ -443,7 +459,7 @@ Facts operatorRule(RuleContext &context) {
   facts.lipL2 =
       times(v.lipL2 + sigma * times(times(boundV, boundQ), k.lipL2), shared) +
       sigma * times(times(boundV, boundK), q.lipL2);
-  if (q.range && k.range && v.range && !stageQ.rotated && !stageK.rotated) {
+  if (q.range && k.range && v.range) {
     Extended width = Extended::fromInteger(match.headWidth);
     auto entry = [](const Facts &x) {
       return Extended::fromDouble(x.range->hull().absMax());
@@ -454,7 +470,9 @@ Facts operatorRule(RuleContext &context) {
     if (v.range->axis &&
         isPosition(context.graph.info(stageV.tensor).roles[*v.range->axis]))
       half = Extended::fromDouble(v.range->hull().radiusUp());
-    facts.lipLinf = v.lipLinf + sigma * half *
+    Extended turned = match.scale * stageQ.scale * stageK.scale *
+                      stageQ.rotationLinf * stageK.rotationLinf;
+    facts.lipLinf = v.lipLinf + turned * half *
                                     (times(width * entry(k), q.lipLinf) +
                                      times(width * entry(q), k.lipLinf));
   }

@@ -148,8 +148,12 @@ Facts affineAny(RuleContext &context) {
   for (size_t s = 0; s < slices.matrices.size(); ++s) {
     const Assembled &matrix = slices.matrices[s];
     Extended own = normOf(matrix, nullptr, reason).value_or(Extended());
-    if (slices.matrices.size() == 1)
-      if (auto claimed = context.claimedNorm("any(" + context.tensor + ")"))
+    if (auto claimed = context.claimedNorm(
+            contractedKey(context.tensor, static_cast<int64_t>(s))))
+      own = min(own, *claimed);
+    if (!gemm && slices.matrices.size() == 1)
+      if (auto claimed = context.claimedNorm(
+              AffineKey{context.tensor, context.maps.source(varying)}.text()))
         own = min(own, *claimed);
     norm = max(norm, own);
     // Output entries are sums over the contracted axis: rows of a constant
@@ -267,7 +271,8 @@ Facts selectedRow(RuleContext &context) {
 } // namespace
 
 Assembled lipt::checker::constantOperandMatrix(const Graph &graph,
-                                               const std::string &tensor) {
+                                               const std::string &tensor,
+                                               int64_t slice) {
   const Node *node = graph.producer(graph.canonical(tensor));
   if (!node || !(node->is("MatMul") || node->is("Gemm")))
     reject("'", tensor, "' is not a matrix product");
@@ -276,9 +281,9 @@ Assembled lipt::checker::constantOperandMatrix(const Graph &graph,
   if (!weight)
     reject("no operand of '", tensor, "' is a known constant");
   Slices slices = slicesOf(*weight, left);
-  if (slices.matrices.size() != 1)
-    reject("the constant operand of '", tensor, "' is not one matrix");
-  return slices.matrices[0];
+  if (slice < 0 || slice >= static_cast<int64_t>(slices.matrices.size()))
+    reject("the constant operand of '", tensor, "' has no slice ", slice);
+  return slices.matrices[slice];
 }
 
 RuleList lipt::checker::linearRules() {

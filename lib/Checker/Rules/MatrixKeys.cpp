@@ -105,6 +105,44 @@ std::optional<AffineKey> parseAffine(const Graph &graph, const AffineMaps &maps,
   return std::nullopt;
 }
 
+/// affine(out<-in) or affine(out<-in)[k] for the matrix of a contracted axis
+/// (B-lin-any): out is a product of in with a constant and no per-position
+/// affine map of it.
+std::optional<std::pair<std::string, int64_t>>
+parseContracted(const Graph &graph, AffineMaps &maps, const std::string &key) {
+  size_t open =
+      key.size() > 2 && key.back() == ']' ? key.rfind('[') : std::string::npos;
+  std::string plain = key;
+  int64_t slice = 0;
+  bool sliced = false;
+  if (open != std::string::npos)
+    if (auto number =
+            parseInteger(key.substr(open + 1, key.size() - open - 2))) {
+      slice = *number;
+      sliced = true;
+      plain = key.substr(0, open);
+    }
+  auto affine = parseAffine(graph, maps, plain);
+  if (!affine || affine->rowBegin >= 0 || affine->colBegin >= 0 ||
+      affine->in.normalized)
+    return std::nullopt;
+  const Node *node = graph.producer(affine->out);
+  if (!node || !(node->is("MatMul") || node->is("Gemm")) ||
+      node->inputs.size() < 2)
+    return std::nullopt;
+  bool left = graph.isConstant(node->inputs[0]);
+  if (left == graph.isConstant(node->inputs[1]) ||
+      graph.canonical(node->inputs[left ? 1 : 0]) != affine->in.tensor)
+    return std::nullopt;
+  if (!sliced)
+    try {
+      maps.get(affine->out, affine->in);
+      return std::nullopt; // the ordinary affine map
+    } catch (const Rejection &) {
+    }
+  return std::pair{affine->out, slice};
+}
+
 Assembled cut(const Assembled &matrix, const AffineKey &key) {
   Assembled result = matrix;
   auto indices = [](int64_t begin, int64_t end, int64_t limit) {
@@ -134,11 +172,23 @@ void compare(const std::optional<Extended> &norm, const std::string &reason,
 
 } // namespace
 
+std::string lipt::checker::contractedKey(const std::string &out,
+                                         int64_t slice) {
+  return "contracted(" + out + ")[" + std::to_string(slice) + "]";
+}
+
 std::string lipt::checker::verifyMatrix(const Graph &graph, AffineMaps &maps,
                                         const Certificate &certificate,
                                         const ClaimedMatrix &matrix) {
   std::string argument, suffix, reason;
   const std::string &key = matrix.key;
+  if (auto contracted = parseContracted(graph, maps, key)) {
+    auto [out, slice] = *contracted;
+    compare(normOf(constantOperandMatrix(graph, out, slice), &matrix.witness,
+                   reason, 1),
+            reason, matrix.norm);
+    return contractedKey(out, slice);
+  }
   if (auto affine = parseAffine(graph, maps, key)) {
     auto map = maps.get(affine->out, affine->in);
     compare(normOf(cut(map->spelled(), *affine), &matrix.witness, reason, 1),
@@ -183,13 +233,6 @@ std::string lipt::checker::verifyMatrix(const Graph &graph, AffineMaps &maps,
             reason, matrix.norm);
     return "unfold(" + graph.canonical(name) + "," +
            std::to_string(numbers[0]) + "," + std::to_string(group) + ")";
-  }
-  if (splitCall(key, "any", argument, suffix) && suffix.empty() &&
-      graph.contains(argument)) {
-    compare(normOf(constantOperandMatrix(graph, argument), &matrix.witness,
-                   reason, 1),
-            reason, matrix.norm);
-    return "any(" + graph.canonical(argument) + ")";
   }
   if (splitCall(key, "ov", argument, suffix) && suffix.empty() &&
       graph.contains(argument)) {

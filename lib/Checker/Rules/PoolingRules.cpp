@@ -138,6 +138,15 @@ std::pair<Extended, Extended> lpFactors(int64_t p, const Extended &cells) {
   return {Extended::one(), cells.sqrt()}; // κ^{1/p} <= κ^{1/2} for p >= 2
 }
 
+/// [0, κ^{1/p}·max|x|]
+std::optional<Range> lpRange(const Facts &x, const Extended &linf) {
+  double reach =
+      x.range ? times(Extended::fromDouble(x.range->hull().absMax()), linf)
+                    .toDoubleUp()
+              : HUGE_VAL;
+  return Range::everywhere({0, reach});
+}
+
 Facts globalPool(RuleContext &context) {
   const Node &node =
       context.node({"GlobalAveragePool", "GlobalMaxPool", "GlobalLpPool"});
@@ -174,6 +183,7 @@ Facts globalPool(RuleContext &context) {
         lpFactors(node.integer("p", 2), cells ? Extended::fromInteger(*cells)
                                               : Extended::unbounded());
     facts = pooled(x, l2, linf);
+    facts.range = lpRange(x, linf);
   }
   return facts;
 }
@@ -186,8 +196,10 @@ Facts lpPool(RuleContext &context) {
   for (int64_t taps : window.kernel)
     cells *= Extended::fromInteger(taps);
   auto [l2, linf] = lpFactors(node.integer("p", 2), cells);
-  return pooled(context.input(node.inputs[0]), l2 * sharing(window).sqrt(),
-                linf);
+  const Facts &x = context.input(node.inputs[0]);
+  Facts facts = pooled(x, l2 * sharing(window).sqrt(), linf);
+  facts.range = lpRange(x, linf);
+  return facts;
 }
 
 } // namespace

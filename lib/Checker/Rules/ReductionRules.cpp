@@ -103,8 +103,7 @@ Facts reduce(RuleContext &context) {
     Extended factor = mean ? Extended::one() : n;
     facts.lipToken = times(x.lipToken, factor);
     facts.radiusToken = times(x.radiusToken, factor);
-    if (mean)
-      facts.spread = x.spread;
+    facts.spread = times(x.spread, factor);
   }
   if (mean || extremum)
     facts.range = range;

@@ -41,15 +41,14 @@ Facts regrouped(RuleContext &context, const Node &node) {
     return facts;
   Extended joined = Extended::one();
   for (const AxisGroup &group : *groups) {
-    bool toPosition = isPosition(to.roles[group.to[0]]);
+    bool anyWidth = false, anyPosition = false;
     for (int64_t axis : group.to)
-      if (isPosition(to.roles[axis]) != toPosition)
-        return facts;
+      (isPosition(to.roles[axis]) ? anyPosition : anyWidth) = true;
     for (int64_t axis : group.from) {
       bool position = isPosition(from.roles[axis]);
-      if (!position && toPosition)
+      if (!position && anyPosition)
         return facts; // cannot come out of inferRoles
-      if (position && !toPosition) {
+      if (position && anyWidth) {
         auto length = from.shape[axis].constant();
         joined *= length ? sqrtOfIntegerUp(*length) : Extended::unbounded();
       }
