@@ -88,8 +88,8 @@ AttackResult attackLipschitz(func::FuncOp function,
     result.skipped = *reason;
     return result;
   }
-  // Half a billion operations a second is what plain loops reach everywhere.
-  double workLimit = question.timeLimitSeconds * 5e8;
+  // What plain loops reach on one core of a common machine, in a second.
+  double workLimit = question.timeLimitSeconds * 8e8;
   attack::Search search(map, region, question.seed, workLimit);
   attack::Pair best = search.run(question.steps);
   result.ratio = best.ratio;

@@ -142,9 +142,10 @@ Reason NetworkMap::setNorms(const AttackQuestion &question) {
   return std::nullopt;
 }
 
-/// Multiplications of one operation, from the shapes of its tensors.
+/// Multiplications of one operation, from the shapes of its tensors; entrywise
+/// work and each operation's own overhead are counted in the same unit.
 static double workOf(Operation *op, const reference::ValueMap &values) {
-  double results = 0, contracted = 8;
+  double results = 0, contracted = 16;
   for (Value result : op->getResults())
     if (auto found = values.find(result); found != values.end())
       results += static_cast<double>(found->second.getElementCount());
@@ -167,7 +168,8 @@ static double workOf(Operation *op, const reference::ValueMap &values) {
           static_cast<double>(weight.getNumElements() / weight.getDimSize(0));
   } else if (auto attention = dyn_cast<AttentionOp>(op))
     contracted = 2 * sizeOf(attention.getKey(), 2) + 16;
-  return results * contracted;
+  constexpr double overhead = 4000;
+  return results * contracted + overhead;
 }
 
 Reason NetworkMap::set(func::FuncOp function, const WeightArchive *archive,
