@@ -13,6 +13,7 @@
 #include "lipt/Dialect/Lipt/IR/LiptDialect.h"
 #include "lipt/Export/Onnx/Translation.h"
 #include "lipt/Import/Onnx/Translation.h"
+#include "lipt/Transforms/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/DialectRegistry.h"
 #include "mlir/Transforms/Passes.h"
@@ -34,6 +35,7 @@ inline void registerAllPasses() {
   mlir::registerSymbolDCEPass();
   mlir::registerRemoveDeadValuesPass();
   mlir::registerStripDebugInfoPass();
+  registerRaisePatterns();
 }
 
 /// Every translation that the command lines offer; `weightsPath` is where the

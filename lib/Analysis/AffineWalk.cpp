@@ -431,11 +431,15 @@ AffineImage AffineWalk::compute(Value value) {
       .Case<LayerNormOp, RmsNormOp>([&](auto norm) -> AffineImage {
         // norm(value): only if exactly the width axes are normalised.
         int64_t first = norm.getAxis();
+        std::optional<ArrayRef<int64_t>> listed = norm.getAxes();
         const SymbolicSize one(1);
-        for (auto [index, axis] : llvm::enumerate(axes))
-          if (axis.size != one &&
-              axis.isPosition() == (static_cast<int64_t>(index) >= first))
+        for (auto [index, axis] : llvm::enumerate(axes)) {
+          auto number = static_cast<int64_t>(index);
+          bool isNormalized =
+              listed ? llvm::is_contained(*listed, number) : number >= first;
+          if (axis.size != one && axis.isPosition() == isNormalized)
             return self;
+        }
         AffineImage image{makeIdentity(*width), value};
         image.normalized = true;
         image.factors = 1;

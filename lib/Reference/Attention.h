@@ -18,18 +18,18 @@ namespace lipt::reference {
 /// Where the [tokens, width] matrix of each batch entry and head lies.
 struct HeadLayout {
   int64_t batch = 0, heads = 0, tokens = 0, width = 0;
-  /// Entries from one batch entry, head, token to the next.
-  int64_t batchStride = 0, headStride = 0, tokenStride = 0;
+  /// Entries from one batch entry, head, token, feature to the next.
+  int64_t batchStride = 0, headStride = 0, tokenStride = 0, widthStride = 1;
 
   template <typename T>
   Matrix<T> matrix(T *data, int64_t b, int64_t head) const {
     return {data + b * batchStride + head * headStride, tokens, width,
-            tokenStride, 1};
+            tokenStride, widthStride};
   }
   template <typename T>
   Matrix<const T> matrix(const T *data, int64_t b, int64_t head) const {
     return {data + b * batchStride + head * headStride, tokens, width,
-            tokenStride, 1};
+            tokenStride, widthStride};
   }
 };
 

@@ -61,11 +61,19 @@ attentionShapeOf(AttentionOp op, const Shape &query, const Shape &key,
     heads = (*op.getPackedHeads())[0];
     keyHeads = (*op.getPackedHeads())[1];
   }
+  Shape straightKey = key;
+  if (op.getKeyTransposed() && key.size() >= 2)
+    std::swap(straightKey[key.size() - 1], straightKey[key.size() - 2]);
   if (!layOut(query, heads, packed, shape.query) ||
-      !layOut(key, keyHeads, packed, shape.key) ||
+      !layOut(straightKey, keyHeads, packed, shape.key) ||
       !layOut(value, keyHeads, packed, shape.value) ||
       !layOut(result, heads, packed, shape.result))
     return std::nullopt;
+  if (op.getKeyTransposed()) {
+    shape.key.headStride = shape.key.width * shape.key.tokens;
+    shape.key.tokenStride = 1;
+    shape.key.widthStride = shape.key.tokens;
+  }
   const HeadLayout &q = shape.query, &k = shape.key, &v = shape.value,
                    &y = shape.result;
   bool fits = q.batch == k.batch && q.batch == v.batch && q.batch == y.batch &&

@@ -60,10 +60,40 @@ static LogicalResult scaleAndShift(Evaluation &e, Tensor &x, const Tensor *gain,
   });
 }
 
-/// Layer and RMS normalisation over the axes from `axis` on.
-static LogicalResult normalizeLayer(Evaluation &e, int64_t axis, bool centred,
-                                    double epsilon, const Tensor *gain,
-                                    const Tensor *bias) {
+/// The same for groups of the entries that share their indices of all axes but
+/// these.
+template <typename T>
+static void normalizeGroupsOf(std::span<const T> from, std::span<T> to,
+                              const Shape &shape, ArrayRef<int64_t> axes,
+                              bool centred, double epsilon) {
+  Shape kept = shape;
+  double width = 1;
+  for (int64_t axis : axes) {
+    width *= static_cast<double>(shape[axis]);
+    kept[axis] = 1;
+  }
+  std::vector<double> means(*countElements(kept), 0.0);
+  std::vector<double> squares(means.size(), 0.0);
+  std::array<Shape, 1> strides = {broadcastStrides(kept, shape)};
+  if (centred)
+    forEachIndex(shape, strides, [&](int64_t i, auto &offsets) {
+      means[offsets[0]] += from[i] / width;
+    });
+  forEachIndex(shape, strides, [&](int64_t i, auto &offsets) {
+    double deviation = from[i] - means[offsets[0]];
+    squares[offsets[0]] += deviation * deviation / width;
+  });
+  forEachIndex(shape, strides, [&](int64_t i, auto &offsets) {
+    to[i] = static_cast<T>((from[i] - means[offsets[0]]) /
+                           std::sqrt(squares[offsets[0]] + epsilon));
+  });
+}
+
+/// Layer and RMS normalisation over the axes from `axis` on, or `axes`.
+static LogicalResult normalizeLayer(Evaluation &e, int64_t axis,
+                                    std::optional<ArrayRef<int64_t>> axes,
+                                    bool centred, double epsilon,
+                                    const Tensor *gain, const Tensor *bias) {
   const Tensor &input = e.getOperand(0);
   std::optional<int64_t> first = normalizeAxis(e, axis, input.getRank());
   Tensor *result = first ? e.makeResult(input.getShape()) : nullptr;
@@ -73,8 +103,12 @@ static LogicalResult normalizeLayer(Evaluation &e, int64_t axis, bool centred,
   for (int64_t i = *first; i < input.getRank(); ++i)
     width *= input.getShape()[i];
   LogicalResult done = e.withReal([&]<typename T>(T) {
-    normalizeRows(input.values<T>(), result->values<T>(), width, centred,
-                  epsilon);
+    if (axes)
+      normalizeGroupsOf(input.values<T>(), result->values<T>(),
+                        input.getShape(), *axes, centred, epsilon);
+    else
+      normalizeRows(input.values<T>(), result->values<T>(), width, centred,
+                    epsilon);
     return success();
   });
   return failed(done) ? done : scaleAndShift(e, *result, gain, bias);
@@ -261,12 +295,12 @@ static LogicalResult softmax(Evaluation &e, int64_t stated, bool flatten,
 void addNormalizationKernels(KernelTable &table) {
   table.add<BatchNormOp>(normalizeBatch);
   table.add<LayerNormOp>([](LayerNormOp op, Evaluation &e) {
-    return normalizeLayer(e, op.getAxis(), true,
+    return normalizeLayer(e, op.getAxis(), op.getAxes(), true,
                           op.getEpsilon().convertToDouble(),
                           e.find(op.getGain()), e.find(op.getBias()));
   });
   table.add<RmsNormOp>([](RmsNormOp op, Evaluation &e) {
-    return normalizeLayer(e, op.getAxis(), false,
+    return normalizeLayer(e, op.getAxis(), op.getAxes(), false,
                           op.getEpsilon().convertToDouble(),
                           e.find(op.getGain()), nullptr);
   });

@@ -149,6 +149,9 @@ struct NormStep {
   ConstantRef gain, bias;
   int64_t axis = -1, groups = 0;
   double epsilon = 0, radius = 0;
+  /// Where the normalised axes are not those from one on, they are these, and
+  /// `axis` is the rank; gain and bias are of the input's rank then.
+  std::vector<int64_t> axes;
 };
 /// B-add: sum of factors[i] * sources[i] plus constants[j] *
 /// constantFactors[j]; sources broadcast to the output's shape.

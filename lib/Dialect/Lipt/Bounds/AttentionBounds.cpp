@@ -39,7 +39,7 @@ std::optional<AttentionStep> lipt::describeAttentionCore(BoundPlanBuilder &plan,
   step.headWidth = packed ? *width / step.heads : *width;
   step.valueWidth = packed ? *valueWidth / step.kvHeads : *valueWidth;
   step.queryCount = at(query, 2);
-  step.keyCount = at(key, 2);
+  step.keyCount = at(key, core.getKeyTransposed() ? 1 : 2);
   step.attention = plan.name(core.getResult());
   // The stored double may be the nearest to a product or quotient.
   step.scales = {std::nextafter(std::abs(core.getScale().convertToDouble()),

@@ -32,6 +32,17 @@ struct BatchNormBounds
   }
 };
 
+/// The normalised axes: a suffix from one axis on, or a list.
+template <typename NormT> void takeAxes(NormT norm, NormStep &step) {
+  int64_t rank = norm.getInput().getType().getRank();
+  step.axis = norm.getAxis();
+  std::optional<ArrayRef<int64_t>> axes = norm.getAxes();
+  if (!axes || rank - step.axis == static_cast<int64_t>(axes->size()))
+    return;
+  step.axes.assign(axes->begin(), axes->end());
+  step.axis = rank;
+}
+
 /// (B-ln), (B-rms), (B-gn), (B-lpn), (B-cap).
 template <typename NormT>
 struct NormBounds
@@ -51,12 +62,12 @@ struct NormBounds
       rule = "B-ln";
       take(norm.getGain(), step.gain);
       take(norm.getBias(), step.bias);
-      step.axis = norm.getAxis();
+      takeAxes(norm, step);
       step.epsilon = norm.getEpsilon().convertToDouble();
     } else if constexpr (std::is_same_v<NormT, RmsNormOp>) {
       rule = "B-rms";
       take(norm.getGain(), step.gain);
-      step.axis = norm.getAxis();
+      takeAxes(norm, step);
       step.epsilon = norm.getEpsilon().convertToDouble();
     } else if constexpr (std::is_same_v<NormT, GroupNormOp>) {
       rule = "B-gn";

@@ -12,6 +12,7 @@ def Lipt_AttentionOp : Lipt_LayerOp<"attention"> {
     v [..., H_kv, n_k, d_v]; result [..., H, n_q, d_v]; query head h uses key/value
     head floor(h * H_kv / H). With `packed_heads = [H, H_kv]` the operands are
     [B, n, heads * d] instead and the result [B, n_q, H * d_v].
+    `key_transposed`: the key's last two axes are swapped, [..., H_kv, d, n_k].
     `softcap` > 0 bends logits by `c * tanh(l / c)` before the mask. The mask is
     broadcast to [..., H, n_q, n_k]: `additive` is added; `boolean` keeps true
     entries and sets the others to -inf; `fill` replaces the logits of *true*
@@ -24,7 +25,7 @@ def Lipt_AttentionOp : Lipt_LayerOp<"attention"> {
       UnitAttr:$causal, OptionalAttr<DenseI64ArrayAttr>:$packed_heads,
       DefaultValuedAttr<F32Attr, "0.0f">:$softcap,
       DefaultValuedAttr<Lipt_MaskKindAttr, "::lipt::MaskKind::Additive">:$mask_kind,
-      DefaultValuedAttr<F32Attr, "0.0f">:$mask_fill);
+      DefaultValuedAttr<F32Attr, "0.0f">:$mask_fill, UnitAttr:$key_transposed);
   let results = (outs Lipt_Tensor:$result);
   let assemblyFormat = [{
     $query `,` $key `,` $value (`mask` $mask^ `:` type($mask))? attr-dict `:`

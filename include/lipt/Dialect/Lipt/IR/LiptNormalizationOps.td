@@ -25,9 +25,15 @@ def Lipt_BatchNormOp : Lipt_NormalizationOp<"batch_norm"> {
 
 def Lipt_LayerNormOp : Lipt_NormalizationOp<"layer_norm", [AttrSizedOperandSegments]> {
   let summary = "Layer normalisation over the axes from `axis` on";
-  let description = "`gain * (x - mean) / sqrt(var + epsilon) + bias`. Bounds: (B-ln).";
+  let description = [{
+    `gain * (x - mean) / sqrt(var + epsilon) + bias`. With `axes` (increasing;
+    `axis` is the first of them) exactly these are normalised; gain and bias
+    then broadcast to the input's shape with 1 for every other axis.
+    Bounds: (B-ln).
+  }];
   let arguments = (ins Lipt_Tensor:$input, Optional<Lipt_Tensor>:$gain,
-      Optional<Lipt_Tensor>:$bias, I64Attr:$axis, F32Attr:$epsilon);
+      Optional<Lipt_Tensor>:$bias, I64Attr:$axis, F32Attr:$epsilon,
+      OptionalAttr<DenseI64ArrayAttr>:$axes);
   let assemblyFormat = [{
     $input (`gain` $gain^ `:` type($gain))? (`bias` $bias^ `:` type($bias))?
     attr-dict `:` type($input)
@@ -36,9 +42,13 @@ def Lipt_LayerNormOp : Lipt_NormalizationOp<"layer_norm", [AttrSizedOperandSegme
 
 def Lipt_RmsNormOp : Lipt_NormalizationOp<"rms_norm"> {
   let summary = "Root-mean-square normalisation over the axes from `axis` on";
-  let description = "`gain * x / sqrt(mean(x^2) + epsilon)`. Bounds: (B-rms).";
+  let description = [{
+    `gain * x / sqrt(mean(x^2) + epsilon)`; `axes` as in `lipt.layer_norm`.
+    Bounds: (B-rms).
+  }];
   let arguments = (ins Lipt_Tensor:$input, Optional<Lipt_Tensor>:$gain,
-      I64Attr:$axis, F32Attr:$epsilon);
+      I64Attr:$axis, F32Attr:$epsilon,
+      OptionalAttr<DenseI64ArrayAttr>:$axes);
   let assemblyFormat = [{
     $input (`gain` $gain^ `:` type($gain))? attr-dict `:` type($input)
   }];

@@ -24,12 +24,15 @@ struct Heads {
 
 } // namespace
 
-/// Splits [..., heads, n, d], or [B, n, packedHeads * d] where that is not 0.
+/// Splits [..., heads, n, d], or [B, n, packedHeads * d] where that is not 0;
+/// the last two axes are swapped if `transposed`.
 static mlir::FailureOr<Heads> splitHeads(OptionalLocation location,
                                          llvm::StringRef name,
-                                         mlir::Value value,
-                                         int64_t packedHeads) {
+                                         mlir::Value value, int64_t packedHeads,
+                                         bool transposed = false) {
   Axes axes = getAxes(value.getType());
+  if (transposed && axes.size() >= 2)
+    std::swap(axes[axes.size() - 1], axes[axes.size() - 2]);
   Heads split;
   if (packedHeads == 0) {
     if (axes.size() < 3)
@@ -108,8 +111,8 @@ LIPT_INFER(AttentionOp) {
     return emitOptionalError(location, "'mask_fill' is not a number");
   mlir::FailureOr<Heads> query =
       splitHeads(location, "query", adaptor.getQuery(), queryHeads);
-  mlir::FailureOr<Heads> key =
-      splitHeads(location, "key", adaptor.getKey(), keyHeads);
+  mlir::FailureOr<Heads> key = splitHeads(location, "key", adaptor.getKey(),
+                                          keyHeads, adaptor.getKeyTransposed());
   mlir::FailureOr<Heads> value =
       splitHeads(location, "value", adaptor.getValue(), keyHeads);
   if (failed(query) || failed(key) || failed(value))

@@ -72,26 +72,49 @@ llvm::LogicalResult BatchNormOp::verify() {
   return success();
 }
 
-llvm::LogicalResult LayerNormOp::verify() {
-  Axes axes = getAxes(getInput().getType());
-  if (failed(checkEpsilon(getLoc(), getEpsilon())) ||
-      failed(checkAxis(getLoc(), getAxis(), axes.size())))
+/// The shape that gain and bias of a norm layer broadcast to: the axes from
+/// `axis` on, or the input's with 1 in place of those that are not `listed`.
+static mlir::FailureOr<Axes>
+getFactorTarget(OptionalLocation location, mlir::Value input, int64_t axis,
+                std::optional<llvm::ArrayRef<int64_t>> listed) {
+  Axes inputAxes = lipt::getAxes(input.getType());
+  if (failed(checkAxis(location, axis, inputAxes.size())))
     return failure();
-  auto normalized = llvm::ArrayRef<Axis>(axes).drop_front(getAxis());
+  if (!listed)
+    return Axes(llvm::drop_begin(inputAxes, axis));
+  if (listed->empty() || listed->front() != axis)
+    return emitOptionalError(location, "'axes' has to begin with 'axis'");
+  Axes target(inputAxes.size(), Axis{1});
+  int64_t previous = -1;
+  for (int64_t normalized : *listed) {
+    if (failed(checkAxis(location, normalized, inputAxes.size())))
+      return failure();
+    if (normalized <= previous)
+      return emitOptionalError(location, "'axes' has to increase");
+    previous = normalized;
+    target[normalized] = inputAxes[normalized];
+  }
+  return target;
+}
+
+llvm::LogicalResult LayerNormOp::verify() {
+  mlir::FailureOr<Axes> normalized =
+      getFactorTarget(getLoc(), getInput(), getAxis(), getAxes());
+  if (failed(checkEpsilon(getLoc(), getEpsilon())) || failed(normalized))
+    return failure();
   return mlir::LogicalResult::success(
       mlir::succeeded(
-          checkFactor(getLoc(), "gain", getGain(), getInput(), normalized)) &&
+          checkFactor(getLoc(), "gain", getGain(), getInput(), *normalized)) &&
       mlir::succeeded(
-          checkFactor(getLoc(), "bias", getBias(), getInput(), normalized)));
+          checkFactor(getLoc(), "bias", getBias(), getInput(), *normalized)));
 }
 
 llvm::LogicalResult RmsNormOp::verify() {
-  Axes axes = getAxes(getInput().getType());
-  if (failed(checkEpsilon(getLoc(), getEpsilon())) ||
-      failed(checkAxis(getLoc(), getAxis(), axes.size())))
+  mlir::FailureOr<Axes> normalized =
+      getFactorTarget(getLoc(), getInput(), getAxis(), getAxes());
+  if (failed(checkEpsilon(getLoc(), getEpsilon())) || failed(normalized))
     return failure();
-  return checkFactor(getLoc(), "gain", getGain(), getInput(),
-                     llvm::ArrayRef<Axis>(axes).drop_front(getAxis()));
+  return checkFactor(getLoc(), "gain", getGain(), getInput(), *normalized);
 }
 
 llvm::LogicalResult GroupNormOp::verify() {
