@@ -57,6 +57,9 @@ struct Quantity {
   double scalar = 0;    ///< Scalar: its value; from Spread on: epsilon
   Value gain, bias;     ///< constants applied so far
 
+  Quantity(Kind kind = Kind::Unknown, bool summed = false, double scalar = 0)
+      : kind(kind), summed(summed), scalar(scalar) {}
+
   /// One number a group.
   bool isStatistic() const {
     return kind >= Kind::Mean && kind <= Kind::InverseRoot && !gain;
@@ -141,7 +144,7 @@ Quantity Derivation::derive(Value value, unsigned depth) {
 Quantity Derivation::compute(Value value, unsigned depth) {
   if (raiser.isConstant(value)) {
     if (std::optional<double> scalar = raiser.getScalar(value))
-      return {Kind::Scalar, false, false, *scalar};
+      return {Kind::Scalar, false, *scalar};
     return {Kind::Factor};
   }
   Operation *op = value.getDefiningOp();
@@ -202,11 +205,11 @@ Quantity Derivation::deriveReduction(ReduceOp reduce, unsigned depth) {
   bool summed = kind == ReductionKind::Sum;
   switch (quantity.kind) {
   case Kind::Input:
-    return {Kind::Mean, false, summed};
+    return {Kind::Mean, summed};
   case Kind::Square:
-    return {Kind::MeanSquare, false, summed};
+    return {Kind::MeanSquare, summed};
   case Kind::CentredSquare:
-    return {Kind::Variance, false, summed};
+    return {Kind::Variance, summed};
   default:
     return {};
   }
