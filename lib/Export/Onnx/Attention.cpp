@@ -13,11 +13,23 @@ using namespace mlir;
 using namespace lipt;
 using namespace lipt::onnx_export;
 
+/// The key with its last two axes swapped.
+static std::string swapKey(Exporter &exporter, AttentionOp attention) {
+  SmallVector<int64_t> swapped;
+  for (int64_t i = 0; i < getRank(attention.getKey()); ++i)
+    swapped.push_back(i);
+  std::swap(swapped[swapped.size() - 2], swapped[swapped.size() - 1]);
+  return exporter.addNode("Transpose", {exporter.getName(attention.getKey())},
+                          {}, [&](Node node) { node.set("perm", swapped); });
+}
+
 /// An Attention node: operands [B, heads, n, d] or packed. Its scale is a
 /// float; the usual one is left to the operator's default.
 static LogicalResult exportNode(Exporter &exporter, AttentionOp attention) {
-  Names inputs = {exporter.getName(attention.getQuery()),
-                  exporter.getName(attention.getKey()),
+  std::string key = attention.getKeyTransposed()
+                        ? swapKey(exporter, attention)
+                        : exporter.getName(attention.getKey());
+  Names inputs = {exporter.getName(attention.getQuery()), key,
                   exporter.getName(attention.getValue())};
   if (attention.getMask())
     inputs.push_back(exporter.getName(attention.getMask()));
@@ -47,13 +59,9 @@ static LogicalResult exportSpelledOut(Exporter &exporter,
     return attention.emitError()
            << "has no ONNX form: packed or shared heads with this mask or rank";
   Type elementType = getElementType(attention.getQuery());
-  SmallVector<int64_t> swapped;
-  for (size_t i = 0; i < key.size(); ++i)
-    swapped.push_back(i);
-  std::swap(swapped[key.size() - 2], swapped[key.size() - 1]);
-  std::string transposed =
-      exporter.addNode("Transpose", {exporter.getName(attention.getKey())}, {},
-                       [&](Node node) { node.set("perm", swapped); });
+  std::string transposed = attention.getKeyTransposed()
+                               ? exporter.getName(attention.getKey())
+                               : swapKey(exporter, attention);
   std::string logits = exporter.addNode(
       "MatMul", {exporter.getName(attention.getQuery()), transposed});
   logits = exporter.addNode(

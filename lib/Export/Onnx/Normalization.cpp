@@ -35,8 +35,53 @@ static LogicalResult exportBatchNorm(Exporter &exporter, Operation *op) {
   return success();
 }
 
+/// Layer or RMS normalisation over axes that are not the last ones: they are
+/// moved there and back, then come gain and bias.
+template <typename NormT>
+static LogicalResult exportListedAxes(Exporter &exporter, NormT norm,
+                                      Value bias) {
+  Axes axes = getAxes(norm.getInput().getType());
+  ArrayRef<int64_t> listed = *norm.getAxes();
+  SmallVector<int64_t> order, inverse(axes.size());
+  for (size_t i = 0; i < axes.size(); ++i)
+    if (!llvm::is_contained(listed, static_cast<int64_t>(i)))
+      order.push_back(i);
+  auto first = static_cast<int64_t>(order.size());
+  llvm::append_range(order, listed);
+  Axes normalized;
+  for (int64_t axis : listed)
+    normalized.push_back(axes[axis]);
+  for (auto [to, from] : llvm::enumerate(order))
+    inverse[from] = to;
+  auto ones = getScale(exporter, norm, {}, 1, normalized);
+  if (failed(ones))
+    return failure();
+  std::string moved =
+      exporter.addNode("Transpose", {exporter.getName(norm.getInput())}, {},
+                       [&](Node node) { node.set("perm", order); });
+  constexpr bool isCentred = std::is_same_v<NormT, LayerNormOp>;
+  std::string name = exporter.addNode(
+      isCentred ? "LayerNormalization" : "RMSNormalization", {moved, *ones}, {},
+      [&](Node node) {
+        node.set("axis", first)
+            .set("epsilon", norm.getEpsilon().convertToFloat());
+      });
+  Value gain = norm.getGain();
+  name = exporter.addNode("Transpose", {name},
+                          gain || bias ? Value() : norm.getResult(),
+                          [&](Node node) { node.set("perm", inverse); });
+  if (gain)
+    name = exporter.addNode("Mul", {name, exporter.getName(gain)},
+                            bias ? Value() : norm.getResult());
+  if (bias)
+    exporter.addNode("Add", {name, exporter.getName(bias)}, norm.getResult());
+  return success();
+}
+
 static LogicalResult exportLayerNorm(Exporter &exporter, Operation *op) {
   auto norm = cast<LayerNormOp>(op);
+  if (norm.getAxes())
+    return exportListedAxes(exporter, norm, norm.getBias());
   Axes axes = getAxes(norm.getInput().getType());
   int64_t axis = norm.getAxis();
   auto gain = getScale(exporter, op, norm.getGain(), 1,
@@ -56,6 +101,8 @@ static LogicalResult exportLayerNorm(Exporter &exporter, Operation *op) {
 
 static LogicalResult exportRmsNorm(Exporter &exporter, Operation *op) {
   auto norm = cast<RmsNormOp>(op);
+  if (norm.getAxes())
+    return exportListedAxes(exporter, norm, Value());
   Axes axes = getAxes(norm.getInput().getType());
   int64_t axis = norm.getAxis();
   auto gain = getScale(exporter, op, norm.getGain(), 1,

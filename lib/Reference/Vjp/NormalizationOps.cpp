@@ -39,9 +39,27 @@ static void pullRows(std::span<const double> x, std::span<const double> g,
   }
 }
 
-/// Layer and RMS normalisation with a constant gain.
+/// The places of the entries, group by group of those that share their indices
+/// of all axes but these.
+static std::vector<int64_t>
+orderByGroup(const Shape &shape, ArrayRef<int64_t> axes, int64_t width) {
+  Shape kept = shape;
+  for (int64_t axis : axes)
+    kept[axis] = 1;
+  std::vector<int64_t> order(*countElements(shape));
+  std::vector<int64_t> filled(*countElements(kept), 0);
+  std::array<Shape, 1> strides = {broadcastStrides(kept, shape)};
+  forEachIndex(shape, strides, [&](int64_t i, auto &offsets) {
+    order[offsets[0] * width + filled[offsets[0]]++] = i;
+  });
+  return order;
+}
+
+/// Layer and RMS normalisation with a constant gain, over the axes from `axis`
+/// on or over `axes`.
 static bool pullLayer(Pullback &p, Value input, Value gain, Value bias,
-                      int64_t axis, double epsilon, bool centred) {
+                      int64_t axis, std::optional<ArrayRef<int64_t>> axes,
+                      double epsilon, bool centred) {
   auto to = p.add(input);
   if (!p.add(gain).empty() || !p.add(bias).empty())
     return false;
@@ -56,11 +74,28 @@ static bool pullLayer(Pullback &p, Value input, Value gain, Value bias,
       scaled[i] *= factors[offsets[0]];
     });
   }
+  if (to.empty())
+    return true;
   int64_t width = 1;
-  for (size_t i = axis < 0 ? axis + shape.size() : axis; i < shape.size(); ++i)
-    width *= shape[i];
-  if (!to.empty())
+  if (!axes) {
+    for (size_t i = axis < 0 ? axis + shape.size() : axis; i < shape.size();
+         ++i)
+      width *= shape[i];
     pullRows(p.values(input), scaled, to, width, centred, epsilon);
+    return true;
+  }
+  for (int64_t normalized : *axes)
+    width *= shape[normalized];
+  std::vector<int64_t> order = orderByGroup(shape, *axes, width);
+  std::vector<double> x(order.size()), g(order.size()), sums(order.size());
+  auto entries = p.values(input);
+  for (size_t i = 0; i < order.size(); ++i) {
+    x[i] = entries[order[i]];
+    g[i] = scaled[order[i]];
+  }
+  pullRows(x, g, sums, width, centred, epsilon);
+  for (size_t i = 0; i < order.size(); ++i)
+    to[order[i]] += sums[i];
   return true;
 }
 
@@ -210,11 +245,11 @@ static bool pullCap(RmsCapOp op, Pullback &p) {
 void addNormalizationPullbacks(PullbackTable &table) {
   table.add<LayerNormOp>([](LayerNormOp op, Pullback &p) {
     return pullLayer(p, op.getInput(), op.getGain(), op.getBias(), op.getAxis(),
-                     op.getEpsilon().convertToDouble(), true);
+                     op.getAxes(), op.getEpsilon().convertToDouble(), true);
   });
   table.add<RmsNormOp>([](RmsNormOp op, Pullback &p) {
     return pullLayer(p, op.getInput(), op.getGain(), Value(), op.getAxis(),
-                     op.getEpsilon().convertToDouble(), false);
+                     op.getAxes(), op.getEpsilon().convertToDouble(), false);
   });
   table.add<GroupNormOp>(pullGroups);
   table.add<BatchNormOp>(pullBatch);
