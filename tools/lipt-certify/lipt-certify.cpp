@@ -19,56 +19,53 @@ static cl::OptionCategory category("lipt-certify options");
 static cl::opt<std::string> model(cl::Positional, cl::desc("MODEL"),
                                   cl::Required, cl::cat(category));
 static cl::opt<std::string> weights("weights", cl::value_desc("FILE"),
-                                    cl::desc("weights of a .mlir model"),
+                                    cl::desc("weights of a .mlir description"),
                                     cl::cat(category));
 static cl::opt<std::string> certificate("o", cl::value_desc("CERT.lipcert"),
                                         cl::desc("write the certificate"),
                                         cl::cat(category));
-static cl::opt<std::string> inputName("input", cl::value_desc("NAME"),
-                                      cl::desc("the input that varies"),
-                                      cl::cat(category));
 static cl::opt<std::string>
-    inputNorm("input-norm", cl::value_desc("l2|linf|rms|max-rms"),
-              cl::desc("default l2; max-rms for token models"),
+    inputName("input", cl::value_desc("NAME"),
+              cl::desc("the input that varies (default: the first)"),
               cl::cat(category));
-static cl::opt<std::string> outputNorm("output-norm",
-                                       cl::value_desc("l2|linf|rms|max-rms"),
+static cl::opt<std::string>
+    inputNorm("input-norm", cl::value_desc("NORM"),
+              cl::desc("l2, linf, rms or max-rms (default: see above)"),
+              cl::cat(category));
+static cl::opt<std::string> outputNorm("output-norm", cl::value_desc("NORM"),
                                        cl::desc("default: the input norm"),
                                        cl::cat(category));
 static cl::list<std::string>
-    inputBall("input-ball", cl::value_desc("R | NAME:R"),
-              cl::desc("domain: a ball around 0 in the input norm (with NAME: "
-                       "of another input, in l2)"),
+    inputBall("input-ball", cl::value_desc("[NAME:]R"),
+              cl::desc("domain: a ball around 0 in the input norm"),
               cl::cat(category));
 static cl::list<std::string>
-    inputBox("input-box", cl::value_desc("LO,HI | NAME:LO,HI"),
+    inputBox("input-box", cl::value_desc("[NAME:]LO,HI"),
              cl::desc("domain: every entry in [LO, HI]"), cl::cat(category));
-static cl::list<std::string> shapes("shape", cl::value_desc("NAME=N[,...]"),
+static cl::list<std::string> shapes("shape", cl::value_desc("NAME=N,..."),
                                     cl::CommaSeparated,
                                     cl::desc("fix symbolic sizes"),
                                     cl::cat(category));
 static cl::list<std::string>
     inputAxes("input-axes", cl::value_desc("NAME=ROLE,..."),
-              cl::desc("roles of an input's axes: batch, token, spatial, "
-                       "feature, head, unknown"),
+              cl::desc("roles of an input's axes (docs/Claims.md)"),
               cl::cat(category));
 static cl::opt<int> outputIndex("output-index", cl::value_desc("I"),
                                 cl::init(-1),
-                                cl::desc("bound of one entry of the last axis"),
+                                cl::desc("bound of one entry of the output"),
                                 cl::cat(category));
 static cl::opt<std::string> margin("margin", cl::value_desc("I,J"),
-                                   cl::desc("bound of a difference of entries"),
+                                   cl::desc("bound of entry I minus entry J"),
                                    cl::cat(category));
 static cl::opt<int> attack("attack", cl::value_desc("STEPS"), cl::init(-1),
-                           cl::desc("steps of the search for a lower bound "
-                                    "(0: none; default: a short search)"),
+                           cl::desc("search for a lower bound (0: none)"),
                            cl::cat(category));
-static cl::opt<bool> publishedFormula(
-    "published-formula",
-    cl::desc("also print what the formula of arXiv 2507.13338 would claim"),
-    cl::cat(category));
+static cl::opt<bool>
+    publishedFormula("published-formula",
+                     cl::desc("also the unproved claim of arXiv 2507.13338"),
+                     cl::cat(category));
 static cl::opt<unsigned> jobs("jobs", cl::value_desc("N"), cl::init(0),
-                              cl::desc("default: all cores"),
+                              cl::desc("threads (default: all cores)"),
                               cl::cat(category));
 static cl::opt<bool> json("json", cl::desc("print one JSON object instead"),
                           cl::cat(category));
@@ -76,6 +73,14 @@ static cl::opt<bool> verbose("verbose", cl::desc("a line per operation"),
                              cl::cat(category));
 static cl::opt<bool> quiet("quiet", cl::desc("only the machine-readable lines"),
                            cl::cat(category));
+
+static constexpr const char *overview =
+    "Proves an upper bound on a network's Lipschitz constant.\n\n"
+    "  lipt-certify model.onnx --input-box=0,1 -o model.lipcert\n"
+    "  lipt-check model.lipcert model.onnx\n\n"
+    "MODEL is an .onnx file, or a .mlir description with --weights. The norm "
+    "is l2,\nor max-rms (the largest RMS of a token) where input and output "
+    "have a token\naxis. Exit code: 0 bounded, 2 unbounded, 1 wrong input.\n";
 
 /// Prints a usage error; the caller exits with 1.
 static bool reject(const llvm::Twine &message) {
@@ -161,14 +166,18 @@ static bool parseOptions(CertifyOptions &options) {
                     "', expected NAME=ROLE,ROLE,...");
     options.inputAxes[name.str()] = roles.str();
   }
-  if (outputIndex >= 0)
+  if (outputIndex.getNumOccurrences() && outputIndex < 0)
+    return reject("invalid --output-index, expected I >= 0");
+  if (outputIndex.getNumOccurrences())
     question.selectIndex = outputIndex;
-  if (!margin.empty()) {
-    std::vector<double> pair;
-    if (!parseNumbers(margin, 2, pair) || pair[0] < 0 || pair[1] < 0)
-      return reject("invalid --margin='" + margin + "', expected I,J");
-    question.selectIndex = static_cast<int64_t>(pair[0]);
-    question.selectMinus = static_cast<int64_t>(pair[1]);
+  if (margin.getNumOccurrences()) {
+    auto [first, second] = llvm::StringRef(margin).split(',');
+    unsigned i, j;
+    if (first.trim().getAsInteger(10, i) || second.trim().getAsInteger(10, j))
+      return reject("invalid --margin='" + margin +
+                    "', expected I,J: two entries of the last axis");
+    question.selectIndex = i;
+    question.selectMinus = j;
   }
   return true;
 }
@@ -176,13 +185,7 @@ static bool parseOptions(CertifyOptions &options) {
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
   cl::HideUnrelatedOptions(category);
-  if (!cl::ParseCommandLineOptions(
-          argc, argv,
-          "Proves an upper bound on a network's Lipschitz constant\n\n"
-          "  example: lipt-certify model.onnx --input-box=0,1 -o "
-          "model.lipcert\n"
-          "           lipt-check model.lipcert model.onnx\n",
-          &llvm::errs()))
+  if (!cl::ParseCommandLineOptions(argc, argv, overview, &llvm::errs()))
     return 1;
   CertifyOptions options;
   if (!parseOptions(options))

@@ -15,6 +15,7 @@
 #include "lipt/Certificate/PrintPlan.h"
 #include "lipt/InitAll.h"
 #include "lipt/Support/Rounding.h"
+#include "llvm/ADT/MapVector.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/Process.h"
 #include "llvm/Support/WithColor.h"
@@ -42,23 +43,25 @@ public:
       if (diagnostic.getSeverity() != DiagnosticSeverity::Error || reported)
         return success();
       reported = true;
-      llvm::WithColor::error(llvm::errs(), "lipt-certify");
-      printLocation(diagnostic.getLocation());
-      llvm::errs() << diagnostic.str() << "\n";
+      std::string text = diagnostic.str();
+      llvm::WithColor::error(llvm::errs(), "lipt-certify")
+          << describePlace(diagnostic.getLocation(), text) << text << "\n";
       return success();
     });
   }
 
 private:
-  /// "file:line:column: ", or the file alone where a line means nothing.
-  static void printLocation(Location location) {
+  /// "file: " or "file:line:column: ", unless the message begins with the file.
+  /// A binary file has no lines; its nodes are named in the message.
+  static std::string describePlace(Location location, StringRef message) {
     auto place = location->findInstanceOf<FileLineColLoc>();
-    if (!place)
-      return;
-    llvm::errs() << place.getFilename().getValue() << ":";
-    if (place.getLine() > 0)
-      llvm::errs() << place.getLine() << ":" << place.getColumn() << ":";
-    llvm::errs() << " ";
+    if (!place || message.starts_with("'" + place.getFilename().str() + "'"))
+      return "";
+    std::string text = place.getFilename().str();
+    if (place.getLine() != 0)
+      text += ":" + std::to_string(place.getLine()) + ":" +
+              std::to_string(place.getColumn());
+    return text + ": ";
   }
 
   bool reported = false;
@@ -153,12 +156,18 @@ static std::string describeDomain(const Question &question) {
 }
 
 static void printCauses(const Evaluation &evaluation) {
-  for (const UnboundedCause &cause :
-       llvm::ArrayRef(evaluation.causes).take_front(5))
-    llvm::errs() << "unbounded at " << cause.location << " (tensor '"
-                 << cause.tensor << "'): " << cause.reason << "\n";
-  if (evaluation.causes.size() > 5)
-    llvm::errs() << "... and " << evaluation.causes.size() - 5 << " more\n";
+  // Several rules may try one tensor. The last of them is the most specific.
+  llvm::MapVector<StringRef, const UnboundedCause *> causes;
+  for (const UnboundedCause &cause : evaluation.causes)
+    causes[cause.tensor] = &cause;
+  llvm::outs().flush();
+  auto list = causes.takeVector();
+  for (const auto &[tensor, cause] : llvm::ArrayRef(list).take_front(5)) {
+    llvm::errs() << "unbounded at ";
+    if (!cause->location.empty())
+      llvm::errs() << cause->location << " ";
+    llvm::errs() << "(tensor '" << tensor << "'): " << cause->reason << "\n";
+  }
 }
 
 static void printJson(const Evaluation &evaluation, const Sandwich &sandwich,

@@ -7,6 +7,7 @@
 
 #include "LoadModel.h"
 
+#include "CheckNames.h"
 #include "lipt/Dialect/Lipt/IR/LiptOps.h"
 #include "lipt/Import/Onnx/OnnxImport.h"
 #include "mlir/Parser/Parser.h"
@@ -45,8 +46,17 @@ static bool openDescriptionWeights(const CertifyOptions &options,
     auto scopes = model.module->getOps<WeightsOp>();
     if (scopes.empty())
       return true;
+    // A description is input from outside: the file that it names must lie
+    // beside it.
+    StringRef file = (*scopes.begin()).getFile();
+    if (llvm::sys::path::is_absolute(file) || file.contains("..")) {
+      emitError(UnknownLoc::get(model.module->getContext()))
+          << "the description names the weights '" << file
+          << "' outside of its folder: give --weights=FILE";
+      return false;
+    }
     path = llvm::sys::path::parent_path(options.model);
-    llvm::sys::path::append(path, (*scopes.begin()).getFile());
+    llvm::sys::path::append(path, file);
   }
   std::string error;
   model.weights = WeightArchive::open(std::string(path), error);
@@ -58,11 +68,17 @@ static bool openDescriptionWeights(const CertifyOptions &options,
 LoadedModel lipt::loadModel(const CertifyOptions &options,
                             MLIRContext &context) {
   LoadedModel model;
+  std::shared_ptr<const OnnxModelFile> file;
   if (StringRef(options.model).ends_with(".mlir")) {
     model.module = parseSourceFile<ModuleOp>(options.model, &context);
     if (model.module && !openDescriptionWeights(options, model))
       model.module = nullptr;
   } else {
+    if (!options.weights.empty()) {
+      emitError(UnknownLoc::get(&context))
+          << "--weights is for a .mlir description; an ONNX file has its own";
+      return model;
+    }
     ImportOptions importOptions;
     importOptions.sizes = options.sizes;
     if (!parseAxes(options, context, importOptions))
@@ -70,11 +86,16 @@ LoadedModel lipt::loadModel(const CertifyOptions &options,
     ImportedModel imported =
         importOnnxModel(options.model, context, importOptions);
     model.module = std::move(imported.module);
-    model.file = std::move(imported.file);
+    file = std::move(imported.file);
     model.weights = std::move(imported.weights);
   }
   if (!model.module)
     return model;
+  if (!checkNames(options, *model.module, file.get())) {
+    model.module = nullptr;
+    return model;
+  }
+  model.file = std::move(file);
   PassManager passes(&context);
   passes.addPass(createCSEPass());
   if (failed(passes.run(*model.module)))
