@@ -90,6 +90,13 @@ AttackResult attackLipschitz(func::FuncOp function,
   }
   // What plain loops reach on one core of a common machine, in a second.
   double workLimit = question.timeLimitSeconds * 8e8;
+  // One start takes some twenty evaluations; it is made if at all bearable.
+  double oneStart = 20 * map.work();
+  if (oneStart > 6 * workLimit) {
+    result.skipped = "the network is too large for a search";
+    return result;
+  }
+  workLimit = std::max(workLimit, oneStart);
   attack::Search search(map, region, question.seed, workLimit);
   attack::Pair best = search.run(question.steps);
   result.ratio = best.ratio;

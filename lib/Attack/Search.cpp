@@ -196,7 +196,7 @@ void Search::confirm(const Local &local) {
   double size = std::max(1.0, map.inputNorm().of(local.x));
   if (region.ballNorm || std::isfinite(region.high - region.low))
     size = std::max(1e-3, map.inputNorm().of(local.x));
-  for (double step : {1.0, 0.1, 1e-2, 1e-3, 1e-4, 1e-5}) {
+  for (double step : {1e-2, 1.0, 1e-4, 0.1, 1e-3, 1e-5}) {
     if (!hasWork())
       return;
     Vector x = combine(local.x, size * step, local.direction);
@@ -215,7 +215,10 @@ Pair Search::run(int64_t starts) {
     Local local;
     local.x = samplePoint(number);
     local.direction = sampleDirection();
-    if (!iterate(local, 8))
+    // Where work is scarce, a confirmed pair comes before a better direction.
+    int rounds =
+        std::clamp(static_cast<int>(workLeft / (40 * map.work())), 1, 8);
+    if (!iterate(local, rounds))
       continue;
     if (local.slope > champion.slope)
       champion = local;

@@ -30,17 +30,27 @@ void forEachIndex(const Shape &shape, const std::array<Shape, Count> &strides,
   std::optional<int64_t> count = countElements(shape);
   if (!count || *count == 0)
     return;
-  std::array<int64_t, Count> offsets{};
-  Shape index(shape.size(), 0);
-  for (int64_t flat = 0; flat < *count; ++flat) {
-    visit(flat, offsets);
-    for (size_t axis = shape.size(); axis-- > 0;) {
+  // The last axis is the inner loop; the odometer turns the others.
+  size_t outerRank = shape.empty() ? 0 : shape.size() - 1;
+  int64_t width = shape.empty() ? 1 : shape.back();
+  std::array<int64_t, Count> begins{}, steps{};
+  for (size_t i = 0; i < Count; ++i)
+    steps[i] = shape.empty() ? 0 : strides[i].back();
+  Shape index(outerRank, 0);
+  for (int64_t flat = 0; flat < *count; flat += width) {
+    std::array<int64_t, Count> offsets = begins;
+    for (int64_t j = 0; j < width; ++j) {
+      visit(flat + j, offsets);
       for (size_t i = 0; i < Count; ++i)
-        offsets[i] += strides[i][axis];
+        offsets[i] += steps[i];
+    }
+    for (size_t axis = outerRank; axis-- > 0;) {
+      for (size_t i = 0; i < Count; ++i)
+        begins[i] += strides[i][axis];
       if (++index[axis] < shape[axis])
         break;
       for (size_t i = 0; i < Count; ++i)
-        offsets[i] -= strides[i][axis] * shape[axis];
+        begins[i] -= strides[i][axis] * shape[axis];
       index[axis] = 0;
     }
   }
