@@ -38,12 +38,12 @@ std::string onnx_import::checkNode(const onnx::NodeProto &node,
     onnx::checker::CheckerContext context;
     context.set_ir_version(static_cast<int>(irVersion));
     context.set_opset_imports(getOpsets(scope));
-    // Names of subgraphs were checked together with those of the graph.
+    // Subgraphs stay unread; their names were checked with the graph's.
     onnx::NodeProto copy = node;
     for (onnx::AttributeProto &attribute : *copy.mutable_attribute())
       if (attribute.has_g()) {
-        attribute.mutable_g()->clear_node();
-        attribute.mutable_g()->clear_initializer();
+        attribute.mutable_g()->Clear();
+        attribute.mutable_g()->set_name("subgraph");
       }
     onnx::checker::LexicalScopeContext names;
     onnx::checker::check_node(copy, context, names);
