@@ -11,6 +11,7 @@
 #include "lipt/Dialect/Lipt/IR/Provenance.h"
 #include "lipt/Support/OnnxModelFile.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/ADT/StringExtras.h"
 
 #include <set>
 
