@@ -10,6 +10,7 @@
 #include "CheckNames.h"
 #include "lipt/Dialect/Lipt/IR/LiptOps.h"
 #include "lipt/Import/Onnx/OnnxImport.h"
+#include "lipt/Transforms/Passes.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/Passes.h"
@@ -98,6 +99,7 @@ LoadedModel lipt::loadModel(const CertifyOptions &options,
   model.file = std::move(file);
   PassManager passes(&context);
   passes.addPass(createCSEPass());
+  passes.addNestedPass<func::FuncOp>(createRaisePatterns());
   if (failed(passes.run(*model.module)))
     model.module = nullptr;
   return model;
