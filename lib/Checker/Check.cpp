@@ -181,7 +181,8 @@ private:
     context.selectIndex = certificate.selectIndex;
     context.selectMinus = certificate.selectMinus;
     const std::string &tensor = context.tensor;
-    if (tensor == graph.canonical(certificate.origin))
+    bool alias = step.tensor != tensor;
+    if (tensor == graph.canonical(certificate.origin) && !alias)
       reject("the origin's facts are given by the domain");
     for (const std::string &key : step.matrices)
       if (!isListed(key))

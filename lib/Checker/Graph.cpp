@@ -141,14 +141,12 @@ void Graph::inferNode(const Node &node, int64_t index) {
       else if (info.constant->entries)
         info.type = ElementType::Int64;
     }
-    bool transparent =
-        i == 0 && !node.inputs.empty() && inputs[0] && isTransparent(node);
-    if (transparent) {
+    infos.emplace(node.outputs[i], std::move(info));
+    if (i == 0 && isTransparent(node)) {
       auto known = canonicalNames.find(node.inputs[0]);
       canonicalNames[node.outputs[i]] =
           known == canonicalNames.end() ? node.inputs[0] : known->second;
     }
-    infos.emplace(node.outputs[i], std::move(info));
   }
 }
 
@@ -170,7 +168,13 @@ bool Graph::isTransparent(const Node &node) const {
                       static_cast<ElementType>(node.integer("to", 0)));
   if (node.is("CastLike") && node.inputs.size() == 2)
     return isWidening(info(node.inputs[0]).type, info(node.inputs[1]).type);
-  return false;
+  // Data movement that moves nothing.
+  if (!node.is("Reshape") && !node.is("Flatten") && !node.is("Squeeze") &&
+      !node.is("Unsqueeze") && !node.is("Expand"))
+    return false;
+  const auto &from = info(node.inputs[0]).shape,
+             &to = info(node.outputs[0]).shape;
+  return from && to && *from == *to;
 }
 
 const TensorInfo &Graph::info(const std::string &name) const {
@@ -280,7 +284,9 @@ void Graph::assignRoles(
       info.dependsOnOrigin = depends || output == origin;
       if (!info.shape)
         continue;
-      info.roles = inferRoles(*this, node, info);
+      info.roles = isTransparent(node) && output == node.outputs[0]
+                       ? infos.at(node.inputs[0]).roles
+                       : inferRoles(*this, node, info);
       if (info.roles.size() != info.shape->size())
         info.roles.assign(info.shape->size(), Role::Unknown);
     }

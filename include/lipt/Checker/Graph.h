@@ -78,7 +78,8 @@ public:
   /// The constants among the inputs of a node, null for the others.
   std::vector<const Constant *> constantInputs(const Node &node) const;
 
-  /// Identity, Dropout, casts to the same or a wider float type.
+  /// Identity, Dropout, casts to the same or a wider float type, reshapes and
+  /// expansions to the shape that is there.
   bool isTransparent(const Node &node) const;
   /// The tensor that `name` stands for once transparent nodes are skipped.
   const std::string &canonical(const std::string &name) const;

@@ -86,8 +86,22 @@ Activation clipped(double low, double high) {
   return activation;
 }
 
-Activation bounded(double limit) {
-  return monotone([=](const Interval &) { return Interval{-limit, limit}; });
+/// Sine or cosine: the hull of the ends and of every crest between them. The
+/// crests are searched in a slightly larger interval.
+Interval waveImage(const Interval &x, bool sine) {
+  if (!(x.hi - x.lo < 6.25) || !(std::fabs(x.lo) < 0x1p20))
+    return {-1, 1};
+  auto end = [&](double v) {
+    Interval value = around(sine ? std::sin(v) : std::cos(v), 16);
+    return Interval{std::max(value.lo, -1.0), std::min(value.hi, 1.0)};
+  };
+  Interval image = hull(end(x.lo), end(x.hi));
+  constexpr double pi = 0x1.921fb54442d18p+1;
+  double shift = sine ? 0.5 : 0.0;
+  for (double k = std::ceil(x.lo / pi - shift - 0x1p-30);
+       k <= x.hi / pi - shift + 0x1p-30; ++k)
+    image = hull(image, Interval::point(std::fmod(k, 2) == 0 ? 1 : -1));
+  return image;
 }
 
 } // namespace
@@ -101,7 +115,8 @@ Activation lipt::checker::geluErf() {
                          // x/2·erfc(−x/√2): no cancellation for x < 0. The
                          // argument's rounding grows by 2t².
                          double t = -v * 0x1.6a09e667f3bcdp-1;
-                         return around(0.5 * v * std::erfc(t), 24 + 8 * t * t);
+                         return around(0.5 * v * std::erfc(t),
+                                       24 + (t > 0 ? 8 * t * t : 8));
                        });
   };
   return activation;
@@ -199,7 +214,8 @@ std::optional<Activation> lipt::checker::activationOfNode(const Graph &graph,
   const std::string &op = node.opType;
   if (!node.domain.empty() || node.inputs.empty())
     return std::nullopt;
-  if (op == "Relu")
+  // ThresholdedRelu jumps at any threshold but zero.
+  if (op == "Relu" || (op == "ThresholdedRelu" && node.real("alpha", 1) == 0))
     return monotone([](const Interval &x) -> Interval {
       return {std::max(x.lo, 0.0), std::max(x.hi, 0.0)};
     });
@@ -297,14 +313,31 @@ std::optional<Activation> lipt::checker::activationOfNode(const Graph &graph,
     activation.offset = Extended::fromDouble(0x1.62e42fefa39f0p-1); // ln 2
     return activation;
   }
+  if (op == "Shrink") {
+    // Continuous only for bias = λ: the soft shrinkage.
+    double edge = node.real("lambd", 0.5), bias = node.real("bias", 0);
+    if (edge != bias || !(edge >= 0))
+      return std::nullopt;
+    return monotone([=](const Interval &x) -> Interval {
+      auto end = [&](double v) {
+        return std::fabs(v) <= edge
+                   ? Interval::point(0)
+                   : Interval::point(v) -
+                         Interval::point(std::copysign(edge, v));
+      };
+      return {std::isinf(x.lo) ? x.lo : end(x.lo).lo,
+              std::isinf(x.hi) ? x.hi : end(x.hi).hi};
+    });
+  }
   if (op == "Abs")
     return monotone([](const Interval &x) { return abs(x); });
   if (op == "Neg")
     return monotone([](const Interval &x) { return -x; });
   if (op == "Sin")
-    return bounded(1);
+    return monotone([](const Interval &x) { return waveImage(x, true); });
   if (op == "Cos") {
-    Activation activation = bounded(1);
+    Activation activation =
+        monotone([](const Interval &x) { return waveImage(x, false); });
     activation.offset = Extended::one();
     return activation;
   }

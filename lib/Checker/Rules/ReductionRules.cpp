@@ -111,10 +111,14 @@ Facts reduce(RuleContext &context) {
     facts.range = mapRange(range, [&](const Interval &entry) {
       return scale(entry, static_cast<double>(*reduction.entries));
     });
-  else if (node.is("ReduceL1") && reduction.entries)
-    facts.range = mapRange(range, [&](const Interval &entry) {
-      return scale(abs(entry), static_cast<double>(*reduction.entries));
-    });
+  else if (node.is("ReduceL1") || node.is("ReduceL2"))
+    facts.range = mapRange(
+        range ? range : std::optional(Range::everywhere(Interval::unknown())),
+        [&](const Interval &entry) -> Interval {
+          double reach =
+              times(Extended::fromDouble(entry.absMax()), linf).toDoubleUp();
+          return {0, reach};
+        });
   return facts;
 }
 
@@ -144,6 +148,14 @@ Facts reduceNonlinear(RuleContext &context) {
     facts = scaledLips(x, l2, count);
     facts.lipToken = Extended::unbounded();
     facts.radiusL2 = times(x.radiusL2, l2);
+    // Sums of 1 … n entries, of none with `exclusive`.
+    if (n && x.range) {
+      Interval one = x.range->hull(), all = scale(one, double(*n));
+      all = hull(one, all);
+      if (node.integer("exclusive", 0) != 0)
+        all = hull(all, Interval::point(0));
+      facts.range = Range::everywhere(all);
+    }
     return facts;
   }
   Reduction reduction = reductionOf(context, node);
@@ -157,6 +169,14 @@ Facts reduceNonlinear(RuleContext &context) {
     Extended two = Extended::fromInteger(2);
     facts = scaledLips(x, two * x.radiusL2, two * n * entry);
     facts.radiusL2 = x.radiusL2.squared();
+    auto range = survivingRange(node, reduction, x);
+    facts.range = mapRange(
+        range ? range : std::optional(Range::everywhere(Interval::unknown())),
+        [&](const Interval &cell) -> Interval {
+          double reach = times(Extended::fromDouble(cell.absMax()).squared(), n)
+                             .toDoubleUp();
+          return {0, reach};
+        });
     if (reduction.overWidth)
       facts.lipToken = times(x.lipToken, two * x.radiusToken);
     else

@@ -162,6 +162,9 @@ Facts lipt::checker::broadcastFacts(const Facts &facts, const Layout &from,
     }
   result.lipToken = times(result.lipToken, joined);
   result.radiusToken = times(result.radiusToken, joined);
+  result.lipToken = min(result.lipToken, result.lipL2);
+  result.radiusToken = min(result.radiusToken, result.radiusL2);
+  result.spread = min(result.spread, result.radiusToken);
   if (result.range && result.range->axis) {
     int64_t axis = *result.range->axis + static_cast<int64_t>(shift);
     if (to.shape[axis] == from.shape[axis - shift])

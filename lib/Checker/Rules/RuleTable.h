@@ -29,6 +29,7 @@ RuleList reductionRules();
 RuleList shapeRules();
 RuleList attentionRules();
 Rule rotaryRule(); // B-rope
+Rule resizeRule(); // B-resize
 
 } // namespace lipt::checker
 

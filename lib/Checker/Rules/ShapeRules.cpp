@@ -93,6 +93,9 @@ Facts regrouped(RuleContext &context, const Node &node) {
 }
 
 Facts shape(RuleContext &context) {
+  // A transparent node may have a step; it says what is known.
+  if (context.step.tensor != context.tensor)
+    return context.input(context.tensor);
   const Node &node = context.node({"Reshape", "Flatten", "Squeeze", "Unsqueeze",
                                    "Transpose", "Identity", "Dropout", "Cast",
                                    "CastLike", "DepthToSpace", "SpaceToDepth"});
@@ -173,7 +176,7 @@ Facts concatenation(RuleContext &context) {
   if (width)
     facts.spread = spreads;
   facts.range =
-      known && width && !along.entries.empty() ? along : Range::everywhere(all);
+      known && !along.entries.empty() ? along : Range::everywhere(all);
   return facts;
 }
 
@@ -323,9 +326,22 @@ Facts pad(RuleContext &context) {
     facts.lipToken = x.lipToken;
     Extended added = Extended::fromDouble(std::fabs(fill));
     if (fill != 0) {
-      auto all = context.layout.counts.all;
-      Extended root = all ? sqrtOfIntegerUp(*all) : Extended::unbounded();
-      facts.radiusL2 = x.radiusL2 + added * root;
+      // Kept and filled cells are orthogonal. A position may be filled wholly.
+      std::optional<int64_t> all = context.layout.counts.all;
+      int64_t kept = 1;
+      for (int64_t i = 0; all && i < rank; ++i) {
+        auto length = from.shape[i].constant();
+        auto [begin, end] = (*amounts)[i];
+        if (length)
+          kept *= std::max<int64_t>(0, *length + std::min<int64_t>(begin, 0) +
+                                           std::min<int64_t>(end, 0));
+        else
+          all = std::nullopt;
+      }
+      Extended cells =
+          all ? Extended::fromInteger(std::max<int64_t>(0, *all - kept))
+              : Extended::unbounded();
+      facts.radiusL2 = (x.radiusL2.squared() + added.squared() * cells).sqrt();
       auto width = context.layout.counts.width;
       facts.radiusToken =
           x.radiusToken +
@@ -386,46 +402,6 @@ Facts tile(RuleContext &context) {
   return facts;
 }
 
-/// Nearest neighbour and linear Resize with whole scales up; the coefficients
-/// of other modes are not evaluated.
-Facts resize(RuleContext &context) {
-  const Node &node = context.node({"Resize", "Upsample"});
-  context.cover(node);
-  const Facts &x = context.input(node.inputs[0]);
-  const auto &from = context.graph.shape(node.inputs[0]);
-  std::string mode = node.string("mode", "nearest");
-  if (mode != "nearest" && mode != "linear")
-    reject("'", context.tensor, "' resizes in the mode ", mode,
-           ", for which there is no rule");
-  // One output cell reads one cell (nearest) or a convex combination of two;
-  // one input cell serves at most ceil(scale) (+ 1 at the clamped border and
-  // by rounding) cells, linear at most twice that.
-  Extended copies = Extended::one();
-  for (size_t i = 0; i < from.size(); ++i) {
-    auto in = from[i].constant(), out = context.layout.shape[i].constant();
-    if (from[i] == context.layout.shape[i])
-      continue;
-    if (!in || !out || *in < 1 || *out < 1)
-      reject("'", context.tensor, "' resizes an axis of unknown length");
-    bool whole = *out % *in == 0;
-    int64_t each = whole ? *out / *in : *out / *in + 2;
-    std::string place =
-        node.string("coordinate_transformation_mode", "half_pixel");
-    if (!whole || mode == "linear" ||
-        (place != "asymmetric" && place != "half_pixel") ||
-        node.string("nearest_mode", "round_prefer_floor") == "ceil")
-      each = std::min<int64_t>(*out, 2 * each + 2);
-    copies *= Extended::fromInteger(each);
-  }
-  if (node.string("coordinate_transformation_mode", "half_pixel") ==
-      "tf_crop_and_resize")
-    reject("'", context.tensor, "' crops while resizing");
-  Facts facts = onlyWhole(x);
-  facts.lipL2 = times(x.lipL2, copies.sqrt());
-  facts.radiusL2 = times(x.radiusL2, copies.sqrt());
-  return facts;
-}
-
 Facts sorted(RuleContext &context) {
   const Node &node = context.node({"TopK"});
   if (context.tensor != node.outputs[0])
@@ -472,9 +448,14 @@ Facts embedding(RuleContext &context) {
 } // namespace
 
 RuleList lipt::checker::shapeRules() {
-  return {{"B-shape", shape},    {"B-concat", concatenation},
-          {"B-slice", slice},    {"B-gather", gather},
-          {"B-pad", pad},        {"B-tile", tile},
-          {"B-resize", resize},  {"B-topk", sorted},
-          {"B-trilu", triangle}, {"B-embed", embedding}};
+  return {{"B-shape", shape},
+          {"B-concat", concatenation},
+          {"B-slice", slice},
+          {"B-gather", gather},
+          {"B-pad", pad},
+          {"B-tile", tile},
+          {"B-resize", resizeRule()},
+          {"B-topk", sorted},
+          {"B-trilu", triangle},
+          {"B-embed", embedding}};
 }
