@@ -138,10 +138,10 @@ std::optional<Activation> lipt::checker::geluTanh(Interval c1, Interval c2,
   Activation activation;
   if (!(deviation <= 0.1))
     return std::nullopt;
-  // The exact constants' supremum; it moves by less than 0.025 per unit of
-  // ln ρ. The node's own constants are exact.
+  // The exact constants' supremum; it grows with ρ, by less than 0.025 per
+  // unit of ln ρ. The node's own constants are exact.
   activation.slope = Extended::fromDouble(0x1.2105b0934cd3ep+0);
-  if (!exactConstants)
+  if (!exactConstants && ratio.hi > 1)
     activation.slope += Extended::fromDouble(up(0.025 * deviation));
   // In t = c1 x the function is t/2·(1 + tanh(t + ρt³))/c1. Its minimum is no
   // deeper than that of ρ = 0, half the one of SiLU; with the standard ρ it is

@@ -69,6 +69,8 @@ std::optional<std::string> repeatedHeads(const Graph &graph,
   const Node *reshape = producerOf(graph, tensor, "Reshape");
   const Node *expand =
       reshape ? producerOf(graph, reshape->inputs[0], "Expand") : nullptr;
+  if (reshape && !expand) // of an axis of length 1 Tile is the same
+    expand = producerOf(graph, reshape->inputs[0], "Tile");
   if (!expand)
     return std::nullopt;
   std::string inner = graph.canonical(expand->inputs[0]);
