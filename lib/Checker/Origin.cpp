@@ -122,9 +122,13 @@ void lipt::checker::prepareQuestion(Graph &graph,
       !isOneHot(graph, certificate.origin))
     reject("the origin '", certificate.origin,
            "' is neither a graph input nor computed from integers alone");
+  // The output may be named through transparent nodes: Identity(h) = y.
   const auto &outputs = graph.model().outputs;
-  if (std::find(outputs.begin(), outputs.end(), certificate.output) ==
-      outputs.end())
+  if (std::none_of(outputs.begin(), outputs.end(),
+                   [&](const std::string &output) {
+                     return graph.canonical(output) ==
+                            graph.canonical(certificate.output);
+                   }))
     reject("'", certificate.output, "' is no output of the model");
   graph.assignRoles(roles, graph.canonical(certificate.origin));
 }

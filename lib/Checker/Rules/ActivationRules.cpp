@@ -13,6 +13,7 @@
 #include "lipt/Checker/Rounding.h"
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 
 using namespace lipt::checker;
@@ -34,6 +35,23 @@ std::string sourceOf(RuleContext &context) {
   return context.graph.canonical(named);
 }
 
+/// Whether a certificate may call the function of this node `form`: the
+/// operator's name in lower case, words joined by "_"; a Gelu's approximation
+/// follows after "-", a Swish is also called silu.
+bool isFormOf(const Node &node, std::string form) {
+  std::erase(form, '_');
+  if (node.is("Gelu"))
+    return form == "gelu-" + (node.string("approximate", "none") == "tanh"
+                                  ? std::string("tanh")
+                                  : std::string("erf"));
+  if (node.is("Swish") && form == "silu")
+    return true;
+  std::string name = node.opType;
+  for (char &letter : name)
+    letter = static_cast<char>(std::tolower(letter));
+  return form == name;
+}
+
 Facts activation(RuleContext &context) {
   std::string source = sourceOf(context);
   const Node &node = context.node();
@@ -44,6 +62,8 @@ Facts activation(RuleContext &context) {
       context.tensor == node.outputs[0])
     function = activationOfNode(context.graph, node);
   if (function) {
+    if (!wanted.empty() && !isFormOf(node, wanted))
+      reject("the activation is ", node.opType, ", not ", wanted);
     context.cover(node);
   } else {
     auto spelled = spelledActivation(context.graph, context.tensor, source);

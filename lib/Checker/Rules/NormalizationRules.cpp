@@ -91,9 +91,10 @@ Facts normalization(RuleContext &context) {
                                           : "B-rms"))
     reject("'", context.tensor, "' is not the output of such a norm");
   context.cover(match->nodes);
-  for (const char *role : {"gain", "bias"}) {
+  for (auto [role, found] :
+       {std::pair("source", match->source), std::pair("gain", match->gain),
+        std::pair("bias", match->bias)}) {
     std::string named = context.step.role(role);
-    const std::string &found = role[0] == 'g' ? match->gain : match->bias;
     if (!named.empty() && (found.empty() || context.graph.canonical(named) !=
                                                 context.graph.canonical(found)))
       reject("the role '", role, "' is '", found, "'");
