@@ -5,7 +5,7 @@ add_compile_options(-fno-fast-math)
 
 find_program(LIPT_LLD ld.lld-22)
 if(LIPT_LLD)
-  add_link_options(-fuse-ld=${LIPT_LLD})
+  add_link_options(--ld-path=${LIPT_LLD})
 endif()
 
 find_program(LIPT_CCACHE ccache)

@@ -73,6 +73,7 @@ def run_page(page, environment):
             if language == "sh":
                 for line in lines:
                     word = line.split("#")[0].split()
+                    count += bool(word)
                     if word and not (SOURCE / word[0]).exists():
                         failures.append(f"{page.name}:{start}: no '{word[0]}'")
                 continue
