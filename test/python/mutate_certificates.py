@@ -87,6 +87,9 @@ def removed(certificate, path):
 
 
 def changed_numbers(certificate):
+    # Of several steps for one tensor a later one may repeat what an earlier
+    # one proves more tightly.
+    tensors = [step["tensor"] for step in certificate["steps"]]
     for path, value in paths(certificate):
         name = "/".join(map(str, path))
         if is_bound(value):
@@ -105,7 +108,9 @@ def changed_numbers(certificate):
                 certificate, path, (tau * (1 - 1e-6)).hex())
             yield f"zero {name}", changed(certificate, path, "0x0p+0")
             yield f"infinite {name}", changed(certificate, path, "inf")
-        elif len(path) >= 2 and path[-2] in ("lo", "hi") and "facts" in path:
+        elif len(path) >= 2 and path[-2] in ("lo", "hi") \
+                and path[0] == "steps" \
+                and tensors.count(certificate["steps"][path[1]]["tensor"]) == 1:
             number = float.fromhex(value)
             if number != 0 and abs(number) != float("inf"):
                 step = abs(number) * 1e-6
