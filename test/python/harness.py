@@ -215,7 +215,10 @@ class Certificate:
         found = CERTIFIED.search(outcome.stdout)
         self.decimal = found.group(1) if found else None
         self.norms = (found.group(2), found.group(3)) if found else None
-        self.value = float(self.decimal) if found else None
+        self.value = None
+        if found:
+            self.value = float("inf" if self.decimal == "unbounded"
+                               else self.decimal)
         attained = ATTAINED.search(outcome.stdout)
         self.attained = None
         if attained:

@@ -305,9 +305,9 @@ int lipt::certify(const CertifyOptions &options) {
       llvm::outs() << text.str();
     }
     printExplanation(llvm::outs(), blocks);
-    if (options.publishedFormula)
-      printPublishedFormula(llvm::outs(), evaluation);
   }
+  if (options.publishedFormula)
+    printPublishedFormula(llvm::outs(), evaluation);
   if (evaluation.claim.isUnbounded())
     printCauses(evaluation);
   const Question &question = evaluation.plan.question;
