@@ -76,6 +76,11 @@ void addDots(Matrix<T> result, Matrix<const T> lhs, Matrix<const T> rhs,
 
 template <typename T>
 void addProduct(Matrix<T> result, Matrix<const T> lhs, Matrix<const T> rhs) {
+  if (result.columnStride != 1) {
+    // Column-major: the same product of the transposed matrices.
+    addProduct(result.transposed(), rhs.transposed(), lhs.transposed());
+    return;
+  }
   double work = 2.0 * result.rows * result.columns * lhs.columns;
   if (rhs.columnStride == 1) {
     parallelFor(result.rows, work, [&](int64_t begin, int64_t end) {

@@ -25,8 +25,9 @@ template <typename T> struct Matrix {
   }
 };
 
-/// result += lhs * rhs; `result` is row-major, the sizes must agree. The order
-/// in which an entry's terms are added depends on the sizes and layout alone.
+/// result += lhs * rhs; the sizes must agree, and rows or columns of `result`
+/// must be contiguous. The order in which an entry's terms are added depends on
+/// the sizes and layout alone.
 template <typename T>
 void addProduct(Matrix<T> result, Matrix<const T> lhs, Matrix<const T> rhs);
 

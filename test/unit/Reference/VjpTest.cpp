@@ -190,6 +190,10 @@ static const VjpCase cases[] = {
      "%y = lipt.attention %x, %x, %x {packed_heads = array<i64: 2, 2>, "
      "scale = 0.7 : f64} : tensor<1x3x4xf64>, tensor<1x3x4xf64>, "
      "tensor<1x3x4xf64>"},
+    {"AttentionWithTransposedKey",
+     {1, 1, 3, 3},
+     "%y = lipt.attention %x, %x, %x {key_transposed, scale = 0.7 : f64} : "
+     "tensor<1x1x3x3xf64>, tensor<1x1x3x3xf64>, tensor<1x1x3x3xf64>"},
     {"Rotary",
      {1, 2, 4},
      "%c = lipt.constant dense<[[0.5, 0.25], [0.75, 1.0]]> : tensor<2x2xf64>\n"
