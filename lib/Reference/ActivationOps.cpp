@@ -61,11 +61,11 @@ template <typename T> static T softplus(T x) {
   return std::max(x, T(0)) + std::log1p(std::exp(-std::abs(x)));
 }
 
-template <typename T> static T gelu(T x, GeluForm form) {
+template <typename T>
+static T gelu(T x, GeluForm form, double factor, double cubic) {
   if (form == GeluForm::Erf)
-    return x / 2 * (1 + std::erf(x / std::numbers::sqrt2_v<T>));
-  T root = std::sqrt(2 * std::numbers::inv_pi_v<T>);
-  return x / 2 * (1 + std::tanh(root * (x + T(0.044715) * x * x * x)));
+    return x / 2 * (1 + std::erf(x * T(factor)));
+  return x / 2 * (1 + std::tanh(T(factor) * (x + T(cubic) * x * x * x)));
 }
 
 /// ONNX's Round: the nearest integer, halves to even.
@@ -185,7 +185,10 @@ static void addParameterised(KernelTable &table) {
   });
   table.add<GeluOp>([](GeluOp op, Evaluation &e) {
     GeluForm form = op.getForm();
-    return mapReal(e, [=](auto x) { return gelu(x, form); });
+    auto [factor, cubic] = geluConstants(op);
+    return mapReal(e, [form, factor = factor, cubic = cubic](auto x) {
+      return gelu(x, form, factor, cubic);
+    });
   });
   table.add<SiluOp>([](SiluOp op, Evaluation &e) {
     float beta = op.getBeta().convertToFloat();

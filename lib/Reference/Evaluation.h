@@ -11,7 +11,9 @@
 #include "lipt/Dialect/Lipt/IR/LiptOps.h"
 #include "lipt/Reference/Interpreter.h"
 
+#include <cmath>
 #include <functional>
+#include <numbers>
 
 namespace lipt::reference {
 
@@ -102,6 +104,19 @@ void addShapeKernels(KernelTable &table);
 /// A non-negative axis below `rank`; nothing, and a diagnostic, otherwise.
 std::optional<int64_t> normalizeAxis(Evaluation &evaluation, int64_t axis,
                                      int64_t rank);
+
+/// The factor and the cubic coefficient of GELU, stated or the usual ones.
+inline std::pair<double, double> geluConstants(GeluOp op) {
+  bool isErf = op.getForm() == GeluForm::Erf;
+  double factor =
+      isErf ? std::numbers::sqrt2 / 2 : std::sqrt(2 * std::numbers::inv_pi);
+  double cubic = isErf ? 0 : 0.044715;
+  if (op.getFactor())
+    factor = op.getFactor()->convertToDouble();
+  if (op.getCubic())
+    cubic = op.getCubic()->convertToDouble();
+  return {factor, cubic};
+}
 
 } // namespace lipt::reference
 

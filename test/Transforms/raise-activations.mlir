@@ -3,7 +3,7 @@
 // Every grouping of x * 0.5 * (1 + erf(x / sqrt 2)) is the same polynomial.
 
 // CHECK-LABEL: func.func @gelu_erf
-// CHECK-NEXT: lipt.gelu %arg0 {onnx.nodes = ["a", "b", "c", "d", "y"], onnx.outputs = ["y"]} : tensor<2x4xf32>
+// CHECK-NEXT: lipt.gelu %arg0 {factor = 0.7071067{{[0-9]+}} : f64, onnx.nodes = ["a", "b", "c", "d", "y"], onnx.outputs = ["y"]} : tensor<2x4xf32>
 // CHECK-NEXT: return
 func.func @gelu_erf(%x: tensor<2x4xf32>) -> tensor<2x4xf32> {
   %root2 = lipt.constant dense<1.41421354> : tensor<f32>
@@ -34,7 +34,7 @@ func.func @gelu_erf_half_first(%x: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf3
 }
 
 // CHECK-LABEL: func.func @gelu_tanh
-// CHECK-NEXT: lipt.gelu %arg0 {form = #lipt<gelu_form tanh>}
+// CHECK-NEXT: lipt.gelu %arg0 {cubic = 0.044714{{[0-9]+}} : f64, factor = 0.79788458{{[0-9]+}} : f64, form = #lipt<gelu_form tanh>}
 // CHECK-NEXT: return
 func.func @gelu_tanh(%x: tensor<4xf32>) -> tensor<4xf32> {
   %three = lipt.constant dense<3.0> : tensor<f32>
@@ -55,7 +55,7 @@ func.func @gelu_tanh(%x: tensor<4xf32>) -> tensor<4xf32> {
 
 // x (1 + 0.044715 x^2) k inside.
 // CHECK-LABEL: func.func @gelu_tanh_factored
-// CHECK-NEXT: lipt.gelu %arg0 {form = #lipt<gelu_form tanh>}
+// CHECK-NEXT: lipt.gelu %arg0 {cubic = 0.044714{{[0-9]+}} : f64, factor = 0.79788458{{[0-9]+}} : f64, form = #lipt<gelu_form tanh>}
 // CHECK-NEXT: return
 func.func @gelu_tanh_factored(%x: tensor<4xf32>) -> tensor<4xf32> {
   %c = lipt.constant dense<0.044715> : tensor<f32>
@@ -200,4 +200,17 @@ func.func @vector_constant(%x: tensor<2xf32>) -> tensor<2xf32> {
   %1 = lipt.tanh %0 : tensor<2xf32>
   %2 = lipt.mul %1, %limit : tensor<2xf32>, tensor<2xf32>
   return %2 : tensor<2xf32>
+}
+
+// The float32 reciprocal of the limit gives a slope that is not quite 1.
+// CHECK-LABEL: func.func @soft_cap_by_reciprocal
+// CHECK-NOT: lipt.soft_cap
+// CHECK: return
+func.func @soft_cap_by_reciprocal(%x: tensor<4xf32>) -> tensor<4xf32> {
+  %limit = lipt.constant dense<30.0> : tensor<f32>
+  %inverse = lipt.constant dense<0.0333333351> : tensor<f32>
+  %0 = lipt.mul %x, %inverse : tensor<4xf32>, tensor<f32>
+  %1 = lipt.tanh %0 : tensor<4xf32>
+  %2 = lipt.mul %1, %limit : tensor<4xf32>, tensor<f32>
+  return %2 : tensor<4xf32>
 }

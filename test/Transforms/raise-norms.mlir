@@ -3,7 +3,7 @@
 lipt.param @g source "model::g" : tensor<4xf32>
 lipt.param @b source "model::b" : tensor<4xf32>
 lipt.param @leading source "model::leading" : tensor<1x1x4xf32>
-lipt.param @column source "model::column" : tensor<1x3x1xf32>
+lipt.param @column source "model::column" : tensor<1x4x1xf32>
 lipt.param @table source "model::table" : tensor<3x4xf32>
 
 // CHECK-LABEL: func.func @layer_norm
@@ -51,31 +51,31 @@ func.func @layer_norm_of_sums(%x: tensor<2x3x4xf32>) -> tensor<2x3x4xf32> {
 // put back by reshapes and broadcasts; the gain on the inverse root.
 // CHECK-LABEL: func.func @moments
 // CHECK: %[[G:.*]] = lipt.read_param @column
-// CHECK: lipt.layer_norm %arg0 gain %[[G]] : tensor<1x3x1xf32> {axes = array<i64: 1>, axis = 1 : i64
+// CHECK: lipt.layer_norm %arg0 gain %[[G]] : tensor<1x4x1xf32> {axes = array<i64: 1>, axis = 1 : i64
 // CHECK-NEXT: return
-func.func @moments(%x: tensor<2x3x4xf32>) -> tensor<2x3x4xf32> {
-  %g = lipt.read_param @column : tensor<1x3x1xf32>
-  %third = lipt.constant dense<0.333333343> : tensor<f32>
+func.func @moments(%x: tensor<2x4x3xf32>) -> tensor<2x4x3xf32> {
+  %g = lipt.read_param @column : tensor<1x4x1xf32>
+  %quarter = lipt.constant dense<0.25> : tensor<f32>
   %zero = lipt.constant dense<0.0> : tensor<f32>
   %eps = lipt.constant dense<1.0E-6> : tensor<f32>
-  %0 = lipt.reduce sum %x axes [1] {keep_dims = false} : tensor<2x3x4xf32>
-  %1 = lipt.mul %x, %x : tensor<2x3x4xf32>, tensor<2x3x4xf32>
-  %2 = lipt.reduce sum %1 axes [1] {keep_dims = false} : tensor<2x3x4xf32>
-  %3 = lipt.mul %0, %third : tensor<2x4xf32>, tensor<f32>
-  %4 = lipt.mul %2, %third : tensor<2x4xf32>, tensor<f32>
-  %5 = lipt.mul %3, %3 : tensor<2x4xf32>, tensor<2x4xf32>
-  %6 = lipt.sub %4, %5 : tensor<2x4xf32>, tensor<2x4xf32>
-  %7 = lipt.maximum %zero, %6 : tensor<f32>, tensor<2x4xf32>
-  %8 = lipt.reshape %7 : tensor<2x4xf32> -> tensor<2x1x4xf32>
-  %9 = lipt.add %8, %eps : tensor<2x1x4xf32>, tensor<f32>
-  %10 = lipt.sqrt %9 : tensor<2x1x4xf32>
-  %11 = lipt.reciprocal %10 : tensor<2x1x4xf32>
-  %12 = lipt.mul %11, %g : tensor<2x1x4xf32>, tensor<1x3x1xf32>
-  %13 = lipt.reshape %3 : tensor<2x4xf32> -> tensor<2x1x4xf32>
-  %14 = lipt.expand %13 : tensor<2x1x4xf32> -> tensor<2x3x4xf32>
-  %15 = lipt.sub %x, %14 : tensor<2x3x4xf32>, tensor<2x3x4xf32>
-  %16 = lipt.mul %15, %12 : tensor<2x3x4xf32>, tensor<2x3x4xf32>
-  return %16 : tensor<2x3x4xf32>
+  %0 = lipt.reduce sum %x axes [1] {keep_dims = false} : tensor<2x4x3xf32>
+  %1 = lipt.mul %x, %x : tensor<2x4x3xf32>, tensor<2x4x3xf32>
+  %2 = lipt.reduce sum %1 axes [1] {keep_dims = false} : tensor<2x4x3xf32>
+  %3 = lipt.mul %0, %quarter : tensor<2x3xf32>, tensor<f32>
+  %4 = lipt.mul %2, %quarter : tensor<2x3xf32>, tensor<f32>
+  %5 = lipt.mul %3, %3 : tensor<2x3xf32>, tensor<2x3xf32>
+  %6 = lipt.sub %4, %5 : tensor<2x3xf32>, tensor<2x3xf32>
+  %7 = lipt.maximum %zero, %6 : tensor<f32>, tensor<2x3xf32>
+  %8 = lipt.reshape %7 : tensor<2x3xf32> -> tensor<2x1x3xf32>
+  %9 = lipt.add %8, %eps : tensor<2x1x3xf32>, tensor<f32>
+  %10 = lipt.sqrt %9 : tensor<2x1x3xf32>
+  %11 = lipt.reciprocal %10 : tensor<2x1x3xf32>
+  %12 = lipt.mul %11, %g : tensor<2x1x3xf32>, tensor<1x4x1xf32>
+  %13 = lipt.reshape %3 : tensor<2x3xf32> -> tensor<2x1x3xf32>
+  %14 = lipt.expand %13 : tensor<2x1x3xf32> -> tensor<2x4x3xf32>
+  %15 = lipt.sub %x, %14 : tensor<2x4x3xf32>, tensor<2x4x3xf32>
+  %16 = lipt.mul %15, %12 : tensor<2x4x3xf32>, tensor<2x4x3xf32>
+  return %16 : tensor<2x4x3xf32>
 }
 
 // CHECK-LABEL: func.func @rms_norm
@@ -190,4 +190,20 @@ func.func @positions(%x: tensor<2x3x4xf32>) -> tensor<2x3x4xf32> {
   %4 = lipt.div %x, %3 : tensor<2x3x4xf32>, tensor<2x3x1xf32>
   %5 = lipt.add %4, %p : tensor<2x3x4xf32>, tensor<3x4xf32>
   return %5 : tensor<2x3x4xf32>
+}
+
+// A third as float32 stores it makes no mean of three.
+// CHECK-LABEL: func.func @rounded_count
+// CHECK-NOT: lipt.rms_norm
+// CHECK: return
+func.func @rounded_count(%x: tensor<2x3xf32>) -> tensor<2x3xf32> {
+  %third = lipt.constant dense<0.333333343> : tensor<f32>
+  %eps = lipt.constant dense<1.0E-5> : tensor<f32>
+  %0 = lipt.mul %x, %x : tensor<2x3xf32>, tensor<2x3xf32>
+  %1 = lipt.reduce sum %0 axes [1] : tensor<2x3xf32>
+  %2 = lipt.mul %1, %third : tensor<2x1xf32>, tensor<f32>
+  %3 = lipt.add %2, %eps : tensor<2x1xf32>, tensor<f32>
+  %4 = lipt.sqrt %3 : tensor<2x1xf32>
+  %5 = lipt.div %x, %4 : tensor<2x3xf32>, tensor<2x1xf32>
+  return %5 : tensor<2x3xf32>
 }

@@ -61,16 +61,16 @@ GRAPHS = {
         m = ReduceMean <axes = [1, 2]> (x) c = Sub(x, m) s = Mul(c, c)
         v = ReduceMean <axes = [1, 2]> (s) e = Add(v, eps) r = Sqrt(e)
         z = Div(c, r) y = Mul(z, g) }""", {"g": [3, 4]}, "layer_norm"),
-    "moments_over_the_middle": ("""g (float[2,3,4] x) => (float[2,3,4] y)
-        <float third = {0.33333334}, float zero = {0.0}, float eps = {0.000001},
-         int64[1] one = {1}, int64[3] shape = {2, 1, 4}> {
+    "moments_over_the_middle": ("""g (float[2,4,3] x) => (float[2,4,3] y)
+        <float quarter = {0.25}, float zero = {0.0}, float eps = {0.000001},
+         int64[1] one = {1}, int64[3] shape = {2, 1, 3}> {
         s1 = ReduceSum <keepdims = 0> (x, one) xx = Mul(x, x)
-        s2 = ReduceSum <keepdims = 0> (xx, one) m = Mul(s1, third)
-        e2 = Mul(s2, third) mm = Mul(m, m) d = Sub(e2, mm) v = Max(zero, d)
+        s2 = ReduceSum <keepdims = 0> (xx, one) m = Mul(s1, quarter)
+        e2 = Mul(s2, quarter) mm = Mul(m, m) d = Sub(e2, mm) v = Max(zero, d)
         vr = Reshape(v, shape) ve = Expand(vr, shape) e = Add(ve, eps)
         r = Sqrt(e) i = Reciprocal(r) ig = Mul(i, g) mr = Reshape(m, shape)
         c = Sub(x, mr) z = Mul(c, ig) y = Add(z, b) }""",
-                                {"g": [1, 3, 1], "b": [1, 3, 1]},
+                                {"g": [1, 4, 1], "b": [1, 4, 1]},
                                 "layer_norm"),
     "rms_norm": ("""g (float[2,3,4] x) => (float[2,3,4] y)
         <float two = {2.0}, float half = {-0.5}, float eps = {0.00001}> {

@@ -257,6 +257,7 @@ struct AttentionStep {
   double softcap = 0;
   bool finiteFill = false;
   bool causal = false;
+  bool keyTransposed = false; ///< k is [..., width, tokens]
   ConstantRef mask; ///< null: none or causal; evaluated for "no empty row"
   bool maskBoolean = false;
   SymbolicSize queryCount, keyCount;

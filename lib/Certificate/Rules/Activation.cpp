@@ -112,8 +112,24 @@ static std::optional<Activation> describe(const ActivationStep &step,
     return Activation{constant(0x1.20dd750429b6ep+0),
                       constant(0x1.20dd750429b6ep+0), zero, erfImage};
   // The forms theta(x) x with theta in [0, 1] grow by at most 1.
-  if (form == "gelu-erf")
-    return Activation{constant(0x1.20ffdcafe39a8p+0), one, zero, geluImage};
+  if (form == "gelu-erf") {
+    // The slope is the same for every factor k > 0 of erf; the image is
+    // g(x / s) s with s = 1 / (k sqrt 2).
+    double factor = parameter(step, "factor", std::numbers::sqrt2 / 2);
+    if (!(factor > 0) || !std::isfinite(factor))
+      return std::nullopt;
+    double stretch = std::numbers::sqrt2 / 2 / factor;
+    bool stored = step.parameters.count("factor") != 0;
+    auto image = [stored, stretch](const Interval &x) {
+      if (!stored)
+        return geluImage(x);
+      // A few roundings more than whoever reads the constant may make.
+      Interval s =
+          Interval::of(stretch * (1 - 0x1p-49), stretch * (1 + 0x1p-49));
+      return multiply(geluImage(divide(x, s)), s);
+    };
+    return Activation{constant(0x1.20ffdcafe39a8p+0), one, zero, image};
+  }
   if (form == "gelu-tanh") {
     double cubic = parameter(step, "cubic", 0.044715);
     double factor = parameter(step, "factor", std::sqrt(2 / std::numbers::pi));

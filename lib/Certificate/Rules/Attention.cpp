@@ -375,30 +375,34 @@ static UpperBound selfAttentionInf(const AttentionStep &step,
   return largest;
 }
 
-/// Product of the position axes other than the token axis, the last but one.
-static SymbolicSize batchOf(const std::vector<PlanAxis> &axes) {
+/// Product of the position axes other than the token axis.
+static SymbolicSize batchOf(const std::vector<PlanAxis> &axes, size_t tokens) {
   SymbolicSize batch = 1;
   for (size_t i = 0; i != axes.size(); ++i)
-    if (i + 2 != axes.size() && axes[i].isPosition())
+    if (i != tokens && axes[i].isPosition())
       batch = batch * axes[i].size;
   return batch;
 }
 
-/// Whether Q, K, V and the output have tokens on their last axis but one and
-/// exactly the heads' vectors as width, with equal batches: else a token's
-/// facts are not those of its heads.
+/// Whether Q, K, V and the output have tokens on their last axis but one (a
+/// transposed key on its last) and exactly the heads' vectors as width, with
+/// equal batches: else a token's facts are not those of its heads.
 static bool layoutFits(const AttentionStep &step, StepContext &context) {
+  const std::vector<PlanAxis> &query = context.axes(step.q);
   auto fits = [&](const std::vector<PlanAxis> &axes, int64_t heads,
-                  int64_t width) {
+                  int64_t width, bool transposed = false) {
     int64_t all;
-    return axes.size() >= 2 && !__builtin_mul_overflow(heads, width, &all) &&
+    if (axes.size() < 2 || query.size() < 2)
+      return false;
+    size_t tokens = axes.size() - (transposed ? 1 : 2);
+    return !__builtin_mul_overflow(heads, width, &all) &&
            widthOf(axes) == all &&
-           (axes[axes.size() - 2].isPosition() ||
-            staticSize(axes[axes.size() - 2]) == 1) &&
-           batchOf(axes) == batchOf(context.axes(step.q));
+           (axes[tokens].isPosition() || staticSize(axes[tokens]) == 1) &&
+           batchOf(axes, tokens) == batchOf(query, query.size() - 2);
   };
-  bool all = fits(context.axes(step.q), step.heads, step.headWidth) &&
-             fits(context.axes(step.k), step.kvHeads, step.headWidth) &&
+  bool all = fits(query, step.heads, step.headWidth) &&
+             fits(context.axes(step.k), step.kvHeads, step.headWidth,
+                  step.keyTransposed) &&
              fits(context.axes(step.v), step.kvHeads, step.valueWidth) &&
              fits(context.outputAxes(), step.heads, step.valueWidth);
   if (!all)

@@ -82,6 +82,23 @@ static bool areWidth(const std::vector<PlanAxis> &axes, int64_t axis) {
                       });
 }
 
+/// The axes that a layer or RMS norm normalises; empty where one is out of
+/// range.
+static std::vector<size_t> normalizedAxes(const NormStep &step, size_t rank) {
+  std::vector<size_t> axes;
+  for (int64_t axis : step.axes) {
+    if (axis < 0 || axis >= int64_t(rank))
+      return {};
+    axes.push_back(size_t(axis));
+  }
+  if (!axes.empty())
+    return axes;
+  if (std::optional<int64_t> first = normalAxis(step.axis, rank))
+    for (size_t axis = size_t(*first); axis != rank; ++axis)
+      axes.push_back(axis);
+  return axes;
+}
+
 namespace {
 /// The gain and bias of a norm layer over `count` entries a group.
 struct GainAndBias {
@@ -200,26 +217,28 @@ Facts rules::evaluate(const NormStep &step, StepContext &context) {
 
   // B-ln, B-rms: y = g * z + b, z = (x - mean) / sqrt(var + eps) or
   // x / sqrt(mean(x^2) + eps): the slope is largest at 0, 1 / sqrt(eps).
-  std::optional<int64_t> axis = normalAxis(step.axis, out.size());
-  std::optional<uint64_t> count;
-  if (axis)
-    count = countFrom(out, *axis, false);
-  if (!axis || !count || *count < 1 || *count > (uint64_t(1) << 31)) {
+  std::vector<size_t> axes = normalizedAxes(step, out.size());
+  SymbolicSize size = 1;
+  bool insideWidth = true;
+  for (size_t axis : axes) {
+    size = size * out[axis].size;
+    insideWidth &= !out[axis].isPosition() || staticSize(out[axis]) == 1;
+  }
+  std::optional<int64_t> count =
+      size.isValid() ? size.getStatic() : std::nullopt;
+  if (axes.empty() || !count || *count < 1 || *count > (int64_t(1) << 31)) {
     context.explain("the number of entries of a norm layer is not known");
     return {};
   }
-  std::optional<GainAndBias> affine = readGain(step, int64_t(*count), context);
+  std::optional<GainAndBias> affine = readGain(step, *count, context);
   if (!affine)
     return {};
   UpperBound slope = affine->gain * UpperBound::reciprocalSqrt(step.epsilon);
   Facts y = scaleLips(x, slope);
-  y.lipLInf =
-      x.lipLInf * slope * normalizationInfFactor(int64_t(*count), centered);
-  UpperBound root = UpperBound::sqrtOf(*count);
-  UpperBound most =
-      centered ? UpperBound::sqrtOf(*count - 1) : UpperBound::sqrtOf(*count);
-  bool insideWidth = areWidth(out, *axis);
-  if (insideWidth && counts.width == count) {
+  y.lipLInf = x.lipLInf * slope * normalizationInfFactor(*count, centered);
+  UpperBound root = UpperBound::sqrtOf(uint64_t(*count));
+  UpperBound most = centered ? UpperBound::sqrtOf(uint64_t(*count - 1)) : root;
+  if (insideWidth && counts.width == uint64_t(*count)) {
     y.radiusToken = root * affine->gain + affine->biasNorm;
     y.spread = root * affine->gain;
     IntervalVector entries;
@@ -234,9 +253,9 @@ Facts rules::evaluate(const NormStep &step, StepContext &context) {
   if (!insideWidth)
     y.lipToken = UpperBound::unbounded();
   if (counts.elements)
-    y.radiusL2 =
-        UpperBound::sqrtOf(*counts.elements) * affine->gain +
-        affine->biasNorm * UpperBound::sqrtOf(*counts.elements / *count);
+    y.radiusL2 = UpperBound::sqrtOf(*counts.elements) * affine->gain +
+                 affine->biasNorm *
+                     UpperBound::sqrtOf(*counts.elements / uint64_t(*count));
   UpperBound bias = UpperBound::zero();
   for (double value : affine->biases)
     bias = max(bias, UpperBound::fromDouble(std::abs(value)));

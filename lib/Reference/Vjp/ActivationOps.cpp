@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "../Broadcast.h"
+#include "../Evaluation.h"
 #include "Pullback.h"
 
 #include <cmath>
@@ -44,13 +45,12 @@ template <typename... Ops> static void addSteps(PullbackTable &table) {
 
 static double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
 
-static double geluSlope(double x, GeluForm form) {
+static double geluSlope(double x, GeluForm form, double root, double cubic) {
   if (form == GeluForm::Erf) {
-    double density = std::exp(-x * x / 2) * std::numbers::inv_sqrtpi_v<double> /
-                     std::numbers::sqrt2;
-    return (1 + std::erf(x / std::numbers::sqrt2)) / 2 + x * density;
+    double density = std::exp(-root * root * x * x) * root *
+                     std::numbers::inv_sqrtpi_v<double>;
+    return (1 + std::erf(root * x)) / 2 + x * density;
   }
-  double root = std::sqrt(2 * std::numbers::inv_pi), cubic = 0.044715;
   double bent = std::tanh(root * (x + cubic * x * x * x));
   return (1 + bent) / 2 +
          x / 2 * (1 - bent * bent) * root * (1 + 3 * cubic * x * x);
@@ -80,8 +80,9 @@ static void addSmooth(PullbackTable &table) {
   addFixed<ReciprocalOp>(table, [](double, double y) { return -y * y; });
   addFixed<NegOp>(table, [](double, double) { return -1.0; });
   addSlope<GeluOp>(table, [](GeluOp op) {
-    return
-        [form = op.getForm()](double x, double) { return geluSlope(x, form); };
+    auto [factor, cubic] = geluConstants(op);
+    return [form = op.getForm(), factor = factor, cubic = cubic](
+               double x, double) { return geluSlope(x, form, factor, cubic); };
   });
   addSlope<SiluOp>(table, [](SiluOp op) {
     return [beta = op.getBeta().convertToDouble()](double x, double) {

@@ -215,6 +215,25 @@ static bool isTanhArgument(const Polynomial &argument, double factor) {
          isNear(cubic->second / linear->second, 0.044715);
 }
 
+/// GELU with the constants as they are stored.
+static GeluOp createGelu(Operation *root, Value base, GeluForm form,
+                         double factor, std::optional<double> cubic,
+                         Raiser &raiser) {
+  OpBuilder builder(root);
+  return raiser.create<GeluOp>(
+      root, base, GeluFormAttr::get(builder.getContext(), form),
+      builder.getF64FloatAttr(factor),
+      cubic ? builder.getF64FloatAttr(*cubic) : FloatAttr());
+}
+
+static GeluOp createTanhGelu(Operation *root, Value base,
+                             const Polynomial &argument, double scale,
+                             Raiser &raiser) {
+  double linear = argument.at({1, 0});
+  return createGelu(root, base, GeluForm::Tanh, linear / scale,
+                    argument.at({3, 0}) / linear, raiser);
+}
+
 /// The value as a float32 attribute holds it, if it does so exactly.
 static std::optional<llvm::APFloat> getFloat(double value) {
   auto rounded = static_cast<float>(value);
@@ -234,16 +253,18 @@ static Operation *createActivation(Operation *root, Value base,
   switch (expansion.atom) {
   case Atom::Erf:
     if (outer == xHalves && slope && isNear(*slope, std::numbers::sqrt2 / 2))
-      return raiser.create<GeluOp>(root, base, GeluForm::Erf);
+      return createGelu(root, base, GeluForm::Erf, *slope, {}, raiser);
     return nullptr;
   case Atom::Tanh:
     if (outer == xHalves && isTanhArgument(argument, 1))
-      return raiser.create<GeluOp>(root, base, GeluForm::Tanh);
+      return createTanhGelu(root, base, argument, 1, raiser);
     // limit * tanh(x / limit); with limit 1 it is tanh.
     if (slope && outer.size() == 1 && outer.begin()->first == std::pair(0, 1)) {
       double limit = outer.begin()->second;
       std::optional<llvm::APFloat> stored = getFloat(limit);
-      if (stored && limit > 0 && limit != 1 && isNear(*slope * limit, 1))
+      // A slope above 1 by the rounding of a stored reciprocal is no soft cap.
+      if (stored && limit > 0 && limit != 1 &&
+          std::abs(*slope * limit - 1) <= 0x1p-52)
         return raiser.create<SoftCapOp>(root, base, *stored);
     }
     return nullptr;
@@ -252,7 +273,7 @@ static Operation *createActivation(Operation *root, Value base,
       return nullptr;
     // 0.5 (1 + tanh w) = sigmoid(2 w).
     if (isTanhArgument(argument, 2))
-      return raiser.create<GeluOp>(root, base, GeluForm::Tanh);
+      return createTanhGelu(root, base, argument, 2, raiser);
     if (std::optional<llvm::APFloat> beta =
             slope ? getFloat(*slope) : std::nullopt)
       return raiser.create<SiluOp>(root, base, *beta);
@@ -268,7 +289,7 @@ static Operation *createActivation(Operation *root, Value base,
   case Atom::HardSigmoid: {
     auto gate = llvm::cast<HardSigmoidOp>(expansion.atomOperation);
     if (outer == xTimesT && slope == 1 &&
-        isNear(gate.getAlpha().convertToDouble(), 1.0 / 6) &&
+        gate.getAlpha() == llvm::APFloat(1.0f / 6) &&
         gate.getBeta().convertToDouble() == 0.5)
       return raiser.create<HardSwishOp>(root, base);
     return nullptr;
@@ -279,7 +300,7 @@ static Operation *createActivation(Operation *root, Value base,
                  clip.getMax()->convertToDouble() == 6;
     bool isSixth = outer.size() == 1 &&
                    outer.begin()->first == std::pair(1, 1) &&
-                   isNear(outer.begin()->second, 1.0 / 6);
+                   std::abs(6 * outer.begin()->second - 1) <= 0x1p-52;
     if (isSix && isSixth &&
         argument == Polynomial{{{0, 0}, 3.0}, {{1, 0}, 1.0}})
       return raiser.create<HardSwishOp>(root, base);

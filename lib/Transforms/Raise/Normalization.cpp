@@ -234,7 +234,7 @@ static bool dividesByCount(double scalar, bool isDivision,
   if (!count || *count < 1)
     return false;
   return isDivision ? scalar == static_cast<double>(*count)
-                    : isStoredReciprocal(scalar, *count);
+                    : isReciprocal(scalar, *count);
 }
 
 Quantity Derivation::deriveProduct(Operation *op, unsigned depth) {

@@ -222,10 +222,9 @@ bool isNear(double a, double b) {
   return std::abs(a - b) <= 1e-6 * std::abs(b);
 }
 
-bool isStoredReciprocal(double value, int64_t count) {
-  double reciprocal = 1.0 / static_cast<double>(count);
-  return value == reciprocal ||
-         value == static_cast<double>(static_cast<float>(reciprocal));
+bool isReciprocal(double value, int64_t count) {
+  auto n = static_cast<double>(count);
+  return value * n == 1 && std::fma(value, n, -1.0) == 0;
 }
 
 } // namespace lipt::raise

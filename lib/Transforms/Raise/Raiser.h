@@ -94,8 +94,8 @@ bool isConstantAlong(mlir::Value value, mlir::Value x,
 
 /// |a - b| <= 1e-6 |b|: the same constant, up to its storage as float32.
 bool isNear(double a, double b);
-/// True if `value` is 1/count as float32 or double stores it.
-bool isStoredReciprocal(double value, int64_t count);
+/// True if `value` is exactly 1/count: the rounded one makes no mean.
+bool isReciprocal(double value, int64_t count);
 
 bool raiseLinearBias(mlir::Operation *root, Raiser &raiser);
 bool raiseNormalization(mlir::Operation *root, Raiser &raiser);

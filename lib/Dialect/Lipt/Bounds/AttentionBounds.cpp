@@ -46,6 +46,7 @@ std::optional<AttentionStep> lipt::describeAttentionCore(BoundPlanBuilder &plan,
                                 std::numeric_limits<double>::infinity())};
   step.softcap = core.getSoftcap().convertToDouble();
   step.causal = core.getCausal();
+  step.keyTransposed = core.getKeyTransposed();
   step.finiteFill = core.getMask() && core.getMaskKind() == MaskKind::Fill;
   step.maskBoolean = core.getMask() && core.getMaskKind() == MaskKind::Boolean;
   if (Value mask = core.getMask()) {

@@ -96,8 +96,14 @@ def Lipt_CeluOp : Lipt_UnaryOp<"celu"> {
 
 def Lipt_GeluOp : Lipt_UnaryOp<"gelu"> {
   let summary = "x times the normal distribution function, or its tanh form";
-  let description = "Bounds: (B-act).";
-  let arguments = (ins Lipt_Tensor:$input, DefaultValuedAttr<Lipt_GeluFormAttr, "::lipt::GeluForm::Erf">:$form);
+  let description = [{
+    `x/2 * (1 + erf(factor * x))`, or for the tanh form
+    `x/2 * (1 + tanh(factor * (x + cubic * x^3)))`. The constants are stated where
+    a graph spells them out; else they are 1/sqrt(2), and sqrt(2/pi) and 0.044715.
+    Bounds: (B-act).
+  }];
+  let arguments = (ins Lipt_Tensor:$input, DefaultValuedAttr<Lipt_GeluFormAttr, "::lipt::GeluForm::Erf">:$form,
+      OptionalAttr<F64Attr>:$factor, OptionalAttr<F64Attr>:$cubic);
 }
 
 def Lipt_SiluOp : Lipt_UnaryOp<"silu"> {
