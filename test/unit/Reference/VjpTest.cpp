@@ -120,6 +120,17 @@ static const VjpCase cases[] = {
      {2, 4},
      "%y = lipt.rms_norm %x {axis = 1 : i64, "
      "epsilon = 0.1 : f32} : tensor<2x4xf64>"},
+    {"LayerNormOverTheMiddle",
+     {2, 3, 2},
+     "%y = lipt.layer_norm %x {axes = array<i64: 1>, axis = 1 : i64, "
+     "epsilon = 0.1 : f32} : tensor<2x3x2xf64>"},
+    {"GeluWithStoredConstants",
+     {4},
+     "%y = lipt.gelu %x {form = #lipt<gelu_form tanh>, factor = 0.9 : f64, "
+     "cubic = 0.1 : f64} : tensor<4xf64>"},
+    {"GeluWithStoredScale",
+     {4},
+     "%y = lipt.gelu %x {factor = 0.9 : f64} : tensor<4xf64>"},
     {"GroupNorm",
      {1, 4, 2},
      "%y = lipt.group_norm %x {groups = 2 : i64, "
