@@ -35,6 +35,28 @@ static LogicalResult exportWithFloats(Exporter &exporter, Operation *op,
   return success();
 }
 
+/// At the written opset Celu exists for single precision only.
+static LogicalResult exportCelu(Exporter &exporter, Operation *op) {
+  auto celu = cast<CeluOp>(op);
+  Type elementType = getElementType(celu.getInput());
+  std::string input = exporter.getName(celu.getInput());
+  auto castTo = [&](const std::string &value, int64_t type, Value result) {
+    return exporter.addNode("Cast", {value}, result,
+                            [&](Node node) { node.set("to", type); });
+  };
+  auto setAlpha = [&](Node node) {
+    node.set("alpha", celu.getAlpha().convertToFloat());
+  };
+  if (elementType.isF32()) {
+    exporter.addNode("Celu", {input}, celu.getResult(), setAlpha);
+    return success();
+  }
+  std::string single = castTo(input, onnx::TensorProto::FLOAT, {});
+  castTo(exporter.addNode("Celu", {single}, {}, setAlpha),
+         getOnnxType(elementType), celu.getResult());
+  return success();
+}
+
 static LogicalResult exportGelu(Exporter &exporter, Operation *op) {
   bool isTanh = cast<GeluOp>(op).getForm() == GeluForm::Tanh;
   exporter.addNode("Gelu", {exporter.getName(op->getOperand(0))},
@@ -126,9 +148,7 @@ void onnx_export::addActivations(Converters &converters) {
   converters["elu"] = [](Exporter &exporter, Operation *op) {
     return exportWithFloats(exporter, op, "Elu", "alpha");
   };
-  converters["celu"] = [](Exporter &exporter, Operation *op) {
-    return exportWithFloats(exporter, op, "Celu", "alpha");
-  };
+  converters["celu"] = exportCelu;
   converters["selu"] = [](Exporter &exporter, Operation *op) {
     return exportWithFloats(exporter, op, "Selu", "alpha", "gamma");
   };

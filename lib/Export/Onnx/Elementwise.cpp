@@ -25,12 +25,31 @@ static Names getOperandNames(Exporter &exporter, Operation *op) {
     return success();                                                          \
   }
 
+/// For floats the operator has only the remainder with the dividend's sign: the
+/// divisor is added where the signs differ.
 static LogicalResult exportMod(Exporter &exporter, Operation *op) {
-  exporter.addNode("Mod", getOperandNames(exporter, op), op->getResult(0),
-                   [&](Node node) {
-                     if (cast<ModOp>(op).getFmod())
-                       node.set("fmod", int64_t(1));
-                   });
+  auto mod = cast<ModOp>(op);
+  Type elementType = getElementType(mod.getLhs());
+  Names operands = getOperandNames(exporter, op);
+  bool isDirect = mod.getFmod() || !isa<FloatType>(elementType);
+  bool truncated = mod.getFmod() || !isDirect;
+  std::string rest = exporter.addNode(
+      "Mod", operands, isDirect ? mod.getResult() : Value(), [&](Node node) {
+        if (truncated)
+          node.set("fmod", int64_t(1));
+      });
+  if (isDirect)
+    return success();
+  std::string zero = exporter.addSplat(elementType, 0);
+  std::string differs =
+      exporter.addNode("Xor", {exporter.addNode("Less", {rest, zero}),
+                               exporter.addNode("Less", {operands[1], zero})});
+  std::string isExact = exporter.addNode("Equal", {rest, zero});
+  std::string isShifted =
+      exporter.addNode("And", {differs, exporter.addNode("Not", {isExact})});
+  exporter.addNode(
+      "Where", {isShifted, exporter.addNode("Add", {rest, operands[1]}), rest},
+      mod.getResult());
   return success();
 }
 
