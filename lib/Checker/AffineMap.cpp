@@ -114,6 +114,7 @@ AffineWalk::Map AffineWalk::start() {
     AssembledVector gain =
         widthVector(*graph.constant(match->gain), shape, map->axes);
     map->matrix = scaleRows(identity(map->inputWidth), gain);
+    map->diagonal = std::make_shared<AssembledVector>(gain);
     map->isIdentity = false;
   }
   if (!match->bias.empty())

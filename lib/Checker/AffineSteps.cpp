@@ -57,6 +57,7 @@ AffineMap AffineWalk::negate(const AffineMap &map) const {
     result.isIdentity = false;
   }
   result.matrix = scaleBy(result.matrix, -1.0);
+  result.diagonal = nullptr;
   result.offset = scaleBy(map.offset, -1.0);
   return result;
 }
@@ -66,6 +67,8 @@ AffineMap AffineWalk::scaled(const AffineMap &map,
   AffineMap result = map;
   result.matrix = scaleRows(map.spelled(), scales);
   result.isIdentity = false;
+  result.diagonal =
+      map.isIdentity ? std::make_shared<AssembledVector>(scales) : nullptr;
   result.offset = multiply(map.offset, scales);
   return result;
 }
@@ -74,6 +77,7 @@ AffineMap AffineWalk::rows(const AffineMap &map,
                            const std::vector<int64_t> &rows) const {
   AffineMap result = map;
   result.matrix = selectRows(map.spelled(), rows);
+  result.diagonal = nullptr;
   result.isIdentity = false;
   result.offset = checker::select(map.offset, rows);
   return result;
@@ -101,8 +105,11 @@ AffineMap AffineWalk::applyOnLastAxis(const AffineMap &map,
     matrix = scaleBy(matrix, alpha);
   AffineMap result = map;
   result.isIdentity = false;
+  result.diagonal = nullptr;
   if (blocks == 1) {
-    result.matrix = map.isIdentity ? matrix : product(matrix, map.matrix, 1);
+    result.matrix = map.isIdentity ? matrix
+                    : map.diagonal ? scaleColumns(matrix, *map.diagonal)
+                                   : product(matrix, map.matrix, 1);
     result.offset = product(matrix, map.offset);
     return result;
   }
@@ -186,6 +193,7 @@ AffineMap AffineWalk::arithmetic(const Node &node) {
     AffineMap result = *a;
     double sign = node.opType == "Sub" ? -1 : 1;
     result.matrix = linearCombination(1, a->spelled(), sign, b->spelled());
+    result.diagonal = nullptr;
     result.isIdentity = false;
     result.offset =
         sign < 0 ? subtract(a->offset, b->offset) : add(a->offset, b->offset);
@@ -476,6 +484,7 @@ AffineMap AffineWalk::concat(const Node &node) {
   result.isIdentity = false;
   result.nodes = nodes;
   result.matrix = verticalStack(parts);
+  result.diagonal = nullptr;
   result.offset = concatenate(offsets);
   // The stack has the parts one after the other; the tensor interleaves them
   // where width axes precede the joined one.

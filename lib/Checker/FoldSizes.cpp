@@ -60,7 +60,8 @@ std::optional<SliceRange> lipt::checker::resolveSlice(const Size &length,
     return range;
   }
   // Symbols: whole axis, a constant prefix cut off, or [0, end) with end a
-  // known part of the axis.
+  // known part of the axis. Exporters write 10^9 or 2^31 − 1 for "to the end".
+  constexpr int64_t longestSymbol = 1000000000;
   if (step != 1)
     return std::nullopt;
   SliceRange range;
@@ -72,7 +73,7 @@ std::optional<SliceRange> lipt::checker::resolveSlice(const Size &length,
   Size stop = end;
   if (to && *to < 0)
     stop = length + end;
-  else if ((to && *to >= INT32_MAX) || (end - length).sign() == 1 ||
+  else if ((to && *to >= longestSymbol) || (end - length).sign() == 1 ||
            (end - length).sign() == 0)
     stop = length;
   auto rest = (length - stop).sign(), size = (stop - range.start).sign();

@@ -168,9 +168,19 @@ bool Graph::isTransparent(const Node &node) const {
                       static_cast<ElementType>(node.integer("to", 0)));
   if (node.is("CastLike") && node.inputs.size() == 2)
     return isWidening(info(node.inputs[0]).type, info(node.inputs[1]).type);
-  // Data movement that moves nothing.
-  if (!node.is("Reshape") && !node.is("Flatten") && !node.is("Squeeze") &&
-      !node.is("Unsqueeze") && !node.is("Expand"))
+  // Data movement that moves nothing: to the shape that is there, in order.
+  bool keepsOrder = node.is("Reshape") || node.is("Flatten") ||
+                    node.is("Squeeze") || node.is("Unsqueeze") ||
+                    node.is("Expand") ||
+                    (node.is("Concat") && node.inputs.size() == 1);
+  if (node.is("Slice") && info(node.inputs[0]).shape) {
+    auto ranges = sliceParameters(node, constantInputs(node),
+                                  *info(node.inputs[0]).shape);
+    keepsOrder = ranges.has_value();
+    for (size_t i = 0; ranges && i < ranges->size(); ++i)
+      keepsOrder = keepsOrder && (*ranges)[i].second.step == 1;
+  }
+  if (!keepsOrder)
     return false;
   const auto &from = info(node.inputs[0]).shape,
              &to = info(node.outputs[0]).shape;

@@ -40,6 +40,9 @@ struct AffineMap {
   Assembled matrix;
   AssembledVector offset;
   bool isIdentity = false; // then `matrix` is empty: the identity
+  /// Where `matrix` is a diagonal one, its entries: a product with it rounds
+  /// each entry once, not k times.
+  std::shared_ptr<const AssembledVector> diagonal;
   int64_t inputWidth = 0;
   std::vector<AxisOrigin> axes; // of `out`
   /// Selections of positions on the way (the first token, say): two branches

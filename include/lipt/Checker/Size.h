@@ -17,9 +17,9 @@
 namespace lipt::checker {
 
 /// The length of an axis: a polynomial with integer coefficients in the
-/// model's symbolic sizes. Every symbol stands for an arbitrary length >= 1.
-/// Expressions that are no polynomial (a floor division) become one opaque
-/// symbol named after its text, so equal expressions compare equal.
+/// model's symbolic sizes. Every symbol stands for an arbitrary length from 1
+/// to 10^9. Expressions that are no polynomial (a floor division) become one
+/// opaque symbol named after its text, so equal expressions compare equal.
 /// Overflow of a coefficient rejects.
 class Size {
 public:
