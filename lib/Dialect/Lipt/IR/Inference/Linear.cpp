@@ -64,13 +64,16 @@ LIPT_INFER(MatmulOp) {
   mlir::FailureOr<Axes> axes = broadcast(location, lhs, rhs);
   if (failed(axes))
     return failure();
-  if (row)
+  // An axis of a matrix without roles takes the place, and the role, of the
+  // axis that it contracts (docs/Certificate.md): mixed tokens are tokens.
+  if (row) {
+    if (row->role == AxisRole::Unknown)
+      row->role = other.role;
     axes->push_back(*row);
+  }
   if (column) {
-    // Columns of a matrix without roles are features of what it multiplies.
-    if (column->role == AxisRole::Unknown &&
-        contracted.role == AxisRole::Feature)
-      column->role = AxisRole::Feature;
+    if (column->role == AxisRole::Unknown)
+      column->role = contracted.role;
     axes->push_back(*column);
   }
   return addType(location, *axes, element, types);
